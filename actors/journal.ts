@@ -1,0 +1,169 @@
+/**
+ * The journal as actors see it: ownership of shards, appends that prove it, reads, snapshots and the rows kept under
+ * each shard's cursor. Implementations: `MemoryJournal` (below-mentioned twin, `journal-memory.ts`) and Postgres
+ * (`persistence/postgres-journal.ts`); one conformance suite holds both to the same claims (`journal-conformance.ts`).
+ *
+ * Guarantees:
+ * - An append is settled exactly once. `durable` means committed under my epoch; `refused` and `fenced` mean that nothing
+ *   of it is or will be in the journal; `unknown` means neither: the shard is uncertain until it is acquired anew.
+ * - Positions are gapless per shard, given when a flush is formed; one row is one decision.
+ * - A deposed owner, and an owner that is ahead of the database, write nothing.
+ * - A statement of unknown outcome is never sent again.
+ */
+
+/** One decision as it is stored. Field names are the columns' names; docs/journal-format.md describes the bytes. */
+export interface DecisionRecord {
+  readonly shard: number
+  /** 32 hexadecimal digits. */
+  readonly entity: string
+  /** From 1, contiguous within the entity. */
+  readonly seq: number
+  /** Command id, 32 hexadecimal digits: finds the waiting caller after an unknown commit. */
+  readonly command: string
+  /** `payment.<command>`, `merchant.<command>` or `epoch`. */
+  readonly type: string
+  /** Unix milliseconds. */
+  readonly at: number
+  /** msgpack with a schema version. */
+  readonly data: Buffer
+  /** Personal data and payment-method tokens, msgpack; null where there are none. */
+  readonly private: Buffer | null
+  /** Which key encrypts `private`; null until encryption is built. */
+  readonly keyId: string | null
+}
+
+export interface JournalRow extends DecisionRecord {
+  /** From 1, gapless within the shard. */
+  readonly position: number
+  readonly epoch: number
+}
+
+export type AppendOutcome =
+  | { readonly kind: 'durable'; readonly position: number }
+  /** Definitely not written, the shard is still mine: a constraint refused this decision. */
+  | { readonly kind: 'refused'; readonly error: JournalError }
+  /** Definitely not written: another owner has the shard, or the database is behind what it had acknowledged. */
+  | { readonly kind: 'fenced'; readonly error: JournalError }
+  /** Nobody knows: acquire the shard anew and read its tail. */
+  | { readonly kind: 'unknown'; readonly error: JournalError }
+
+export interface Append {
+  readonly record: DecisionRecord
+  /** Called once, from the event loop, never synchronously within `append`. Must not throw. */
+  settle(outcome: AppendOutcome): void
+}
+
+/** A shard as its owner holds it. */
+export interface Ownership {
+  readonly shard: number
+  readonly epoch: number
+  /** Position of the epoch record: everything after it was written under this epoch. */
+  readonly openedAt: number
+}
+
+export interface EntityKey {
+  readonly shard: number
+  readonly entity: string
+}
+
+export interface SnapshotRecord extends EntityKey {
+  readonly seq: number
+  readonly epoch: number
+  readonly data: Buffer
+}
+
+/** An entity as stored: its newest valid snapshot, if any, and all rows after it in order of `seq`. */
+export interface StoredEntity {
+  readonly snapshot: SnapshotRecord | undefined
+  readonly rows: readonly JournalRow[]
+}
+
+/** An open operation or timer: a row under its shard's cursor. */
+export interface TimerRow extends EntityKey {
+  /** Operation id, or empty. */
+  readonly operation: string
+  readonly kind: string
+  /** Unix milliseconds. */
+  readonly due: number
+}
+
+/** A merchant's configuration as the directory reads it: newest by version. */
+export interface MerchantRow extends EntityKey {
+  readonly merchant: string
+  readonly version: number
+  /** msgpack of MerchantConfiguration. */
+  readonly data: Buffer
+}
+
+/**
+ * What one shard's owner writes beside its cursor, in one transaction, guarded by compare-and-set on the old position:
+ * for each entity in `entities`, `timers` replaces all its rows.
+ */
+export interface CursorAdvance {
+  readonly shard: number
+  readonly epoch: number
+  readonly from: number
+  readonly to: number
+  readonly entities: readonly string[]
+  readonly timers: readonly TimerRow[]
+  readonly merchants: readonly MerchantRow[]
+}
+
+export interface OpenedShard {
+  readonly ownership: Ownership
+  /** Position up to which timers and merchants are current. */
+  readonly cursor: number
+  /** All timer rows of the shard due before `horizon` (see `open`). */
+  readonly timers: readonly TimerRow[]
+  /** Rows after the cursor, in order of position, epoch records included. */
+  readonly tail: readonly JournalRow[]
+}
+
+export interface Journal {
+  /**
+   * Makes this process the owner of `shards`: compare-and-set on the owner rows, committed alone, then an epoch record
+   * at tail + 1 for each. Also the way out of an uncertain shard. In order of shard; a shard another owner took
+   * meanwhile is left out of the answer.
+   */
+  acquire(shards: readonly number[]): Promise<readonly Ownership[]>
+  /** What an owner needs before it serves: cursor, timers due before `horizon` (unix ms), tail. Set-based. */
+  open(ownerships: readonly Ownership[], horizon: number): Promise<readonly OpenedShard[]>
+  /** Queues a decision for its shard's lane. The record's seq and position order are the order of calls. */
+  append(ownership: Ownership, append: Append): void
+  /** Rows of entities; calls within one turn are one query. Rejects with {@link JournalError}. */
+  load(key: EntityKey): Promise<StoredEntity>
+  /** Rows of a shard after `position`, in order, at most `limit`. */
+  readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]>
+  /** Proves that these ownerships held at some instant after the call; calls within one turn are one query. */
+  proveOwnership(ownership: Ownership): Promise<boolean>
+  /** Stores snapshots, insert-only; one that exists already stays. */
+  saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void>
+  /** Moves cursors with what they guard. Answers the shards whose compare-and-set failed: nothing of those was written. */
+  advance(advances: readonly CursorAdvance[]): Promise<readonly number[]>
+  /** Timers of owned shards due before `horizon`. */
+  timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]>
+  /** Finishes what is in flight, then ends. Appends after it settle as `refused`. */
+  close(): Promise<void>
+}
+
+export type JournalErrorCode =
+  | 'journal_unavailable'
+  | 'journal_outcome_unknown'
+  | 'journal_fenced'
+  | 'journal_refused'
+  | 'journal_closed'
+  | 'journal_lost_acknowledged_rows'
+  | 'journal_settings_unsafe'
+
+export class JournalError extends Error {
+  override readonly name = 'JournalError'
+  readonly code: JournalErrorCode
+  /** Whether the same request may succeed later without anyone changing anything. */
+  readonly canRetry: boolean
+
+  constructor(code: JournalErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.canRetry = code === 'journal_unavailable' || code === 'journal_outcome_unknown'
+  }
+}

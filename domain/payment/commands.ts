@@ -1,0 +1,178 @@
+/** Every command a payment takes: from merchants (may be refused) and facts from PSPs, timers and operators (never refused). */
+import type { RequestOperation } from '../decision.ts'
+import type { Mode } from '../ids.ts'
+import type { OperationOutcome, PaymentMethod, RefundReason } from './operations.ts'
+import type { CaptureMethod } from './state.ts'
+
+/** What every merchant command carries so that a repeat is known as one. */
+export interface MerchantRequest {
+  readonly merchant: string
+  readonly mode: Mode
+  readonly idempotencyKey: string
+  readonly fingerprint: string
+  readonly requestId: string
+  readonly apiVersion: string
+}
+
+export interface CreatePayment {
+  readonly type: 'CreatePayment'
+  readonly request: MerchantRequest
+  readonly amountMinor: number
+  readonly currency: string
+  readonly captureMethod: CaptureMethod
+  readonly confirm: boolean
+  readonly paymentMethod?: PaymentMethod
+  readonly merchantReference?: string
+  readonly description?: string
+  readonly statementDescriptor?: string
+  readonly customer?: string
+  readonly returnUrl?: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface ConfirmPayment {
+  readonly type: 'ConfirmPayment'
+  readonly request: MerchantRequest
+  readonly paymentMethod?: PaymentMethod
+  readonly returnUrl?: string
+}
+
+export interface CapturePayment {
+  readonly type: 'CapturePayment'
+  readonly request: MerchantRequest
+  /** Absent: all that is capturable. */
+  readonly amountMinor?: number
+  /** Default true: one capture releases the rest. */
+  readonly final: boolean
+}
+
+export interface CancelPayment {
+  readonly type: 'CancelPayment'
+  readonly request: MerchantRequest
+  readonly reason?: 'duplicate' | 'fraudulent' | 'requested_by_customer' | 'abandoned'
+}
+
+export interface RefundPayment {
+  readonly type: 'RefundPayment'
+  readonly request: MerchantRequest
+  /** Absent: all that is refundable. */
+  readonly amountMinor?: number
+  readonly reason?: RefundReason
+}
+
+/** The shopper came back from the PSP's page. `nonce` must be the attempt's. */
+export interface CompleteAction {
+  readonly type: 'CompleteAction'
+  readonly attemptId: string
+  readonly nonce: string
+}
+
+export type FactSource = 'response' | 'inquiry' | 'webhook' | 'report'
+
+/** What a PSP says about an operation that we planned. */
+export interface RecordOutcome {
+  readonly type: 'RecordOutcome'
+  readonly operationId: string
+  readonly outcome: OperationOutcome
+  readonly source: FactSource
+  /** True only for the answer to the first send, by the process that planned the operation. */
+  readonly firstSend: boolean
+  /** Which step of an authorization this answers; `authorize` for all other operations. */
+  readonly step?: 'authorize' | 'complete'
+  /** PSP event identity, for de-duplication of webhooks. */
+  readonly factId?: string
+}
+
+/** The PSP took back an amount it had confirmed: a capture (Adyen CAPTURE_FAILED) or a refund (REFUNDED_REVERSED, refund failed later). */
+export interface RecordReversal {
+  readonly type: 'RecordReversal'
+  readonly operationId: string
+  readonly amountMinor: number
+  readonly currency: string
+  readonly factId: string
+}
+
+/** An operation that we did not plan: made in the PSP's own pages. */
+export interface RecordExternalOperation {
+  readonly type: 'RecordExternalOperation'
+  readonly kind: 'capture' | 'void' | 'refund' | 'authorization_expired'
+  readonly pspReference: string
+  readonly amountMinor: number
+  readonly currency: string
+  readonly factId: string
+}
+
+export interface RecordDispute {
+  readonly type: 'RecordDispute'
+  readonly pspReference: string
+  readonly stage: string
+  readonly status: 'inquiry' | 'open' | 'won' | 'lost'
+  readonly amountMinor: number
+  readonly currency: string
+  readonly feeMinor: number
+  readonly fundsWithdrawn: boolean
+  readonly evidenceBy?: number
+  readonly factId: string
+}
+
+/** One line of a PSP's settlement report, matched to this payment by reconciliation. Amounts signed, minor units of `currency`. */
+export interface RecordSettlementLine {
+  readonly type: 'RecordSettlementLine'
+  readonly lineKey: string
+  readonly lineType: 'captured' | 'refunded' | 'refund_reversed' | 'capture_reversed' | 'disputed' | 'dispute_reversed' | 'fee'
+  readonly grossMinor: number
+  readonly feeMinor: number
+  readonly netMinor: number
+  readonly currency: string
+  readonly batch: string
+}
+
+/** A person's ruling on an operation whose outcome no inquiry could find. */
+export interface ResolveManually {
+  readonly type: 'ResolveManually'
+  readonly operationId: string
+  readonly outcome: Extract<OperationOutcome, { kind: 'succeeded' | 'declined' | 'absent' }>
+  readonly operator: string
+  readonly approver: string
+  /** A PSP reference or the key of a report line. */
+  readonly evidence: string
+}
+
+export type TimerKind =
+  | 'confirm_deadline'
+  | 'action_deadline'
+  | 'capture_deadline'
+  | 'capture_retry'
+  | 'inquiry'
+  | 'accepted_deadline'
+  | 'call_deadline'
+  | 'evidence_deadline'
+
+/** A timer of this payment fell due. A timer that no longer applies is ignored. */
+export interface FireTimer {
+  readonly type: 'FireTimer'
+  readonly timer: TimerKind
+  readonly operationId?: string
+}
+
+/** A new owner opened the shard: operations read without outcome count as sent. */
+export interface RecoverOperations {
+  readonly type: 'RecoverOperations'
+}
+
+export type MerchantCommand = CreatePayment | ConfirmPayment | CapturePayment | CancelPayment | RefundPayment
+export type PaymentFact =
+  | RecordOutcome
+  | RecordReversal
+  | RecordExternalOperation
+  | RecordDispute
+  | RecordSettlementLine
+export type PaymentCommand = MerchantCommand | PaymentFact | CompleteAction | ResolveManually | FireTimer | RecoverOperations
+
+export const requestOperationOf: Readonly<Record<MerchantCommand['type'], RequestOperation>> = {
+  CreatePayment: 'create',
+  ConfirmPayment: 'confirm',
+  CapturePayment: 'capture',
+  CancelPayment: 'cancel',
+  RefundPayment: 'refund',
+}

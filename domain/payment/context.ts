@@ -1,0 +1,17 @@
+/** What a payment's decider is told beside state and command. Everything that is not in here, it does not know. */
+import type { MerchantConfiguration } from '../merchant/state.ts'
+import type { ConnectionProfile } from './operations.ts'
+
+export interface PaymentContext {
+  readonly paymentId: string
+  /** Unix milliseconds; never before the payment's last decision. */
+  readonly now: number
+  /** Epoch under which the deciding node owns the shard. */
+  readonly epoch: number
+  /** Configuration of the command's (or the payment's) merchant as this node knows it. */
+  readonly merchant: MerchantConfiguration | undefined
+  /** PSP connections by name. */
+  readonly connections: ReadonlyMap<string, ConnectionProfile>
+  /** 128 random bits, hexadecimal, for a new attempt's return address. */
+  readonly nonce: string
+}

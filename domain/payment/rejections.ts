@@ -1,0 +1,31 @@
+/** Every refusal of a merchant's command. The gateway maps each to one HTTP status in one total table. */
+import type { PaymentStatus } from './state.ts'
+
+export type PaymentRejection =
+  | { readonly code: 'payment_not_found' }
+  | { readonly code: 'idempotency_key_reused' }
+  /** Older than `idempotency_replay_days`: never a second charge, never a silent old success. */
+  | { readonly code: 'idempotency_key_expired' }
+  | { readonly code: 'payment_unexpected_state'; readonly current: PaymentStatus; readonly allowed: readonly PaymentStatus[] }
+  | { readonly code: 'operation_in_progress'; readonly operationId: string }
+  | { readonly code: 'amount_invalid'; readonly param: 'amount' }
+  | { readonly code: 'amount_too_small_for_currency'; readonly param: 'amount' }
+  | { readonly code: 'currency_unsupported'; readonly param: 'currency' }
+  | { readonly code: 'payment_method_required'; readonly param: 'payment_method' }
+  | { readonly code: 'card_number_not_allowed'; readonly param: string }
+  | { readonly code: 'merchant_suspended' }
+  | { readonly code: 'merchant_unknown' }
+  | { readonly code: 'no_route' }
+  | { readonly code: 'attempts_exhausted' }
+  | { readonly code: 'capture_exceeds_authorization'; readonly availableMinor: number }
+  | { readonly code: 'capture_window_passed' }
+  | { readonly code: 'multicapture_unsupported' }
+  | { readonly code: 'final_capture_exists' }
+  | { readonly code: 'refund_exceeds_capture'; readonly availableMinor: number }
+  | { readonly code: 'refund_limit_reached'; readonly limit: number }
+  | { readonly code: 'action_nonce_mismatch' }
+  | { readonly code: 'operation_unknown' }
+  | { readonly code: 'second_approver_required' }
+  | { readonly code: 'evidence_required' }
+
+export type PaymentRejectionCode = PaymentRejection['code']
