@@ -119,7 +119,14 @@ export interface RecordDispute {
 export interface RecordSettlementLine {
   readonly type: 'RecordSettlementLine'
   readonly lineKey: string
-  readonly lineType: 'captured' | 'refunded' | 'refund_reversed' | 'capture_reversed' | 'disputed' | 'dispute_reversed' | 'fee'
+  readonly lineType:
+    | 'captured'
+    | 'refunded'
+    | 'refund_reversed'
+    | 'capture_reversed'
+    | 'disputed'
+    | 'dispute_reversed'
+    | 'fee'
   readonly grossMinor: number
   readonly feeMinor: number
   readonly netMinor: number
@@ -167,7 +174,13 @@ export type PaymentFact =
   | RecordExternalOperation
   | RecordDispute
   | RecordSettlementLine
-export type PaymentCommand = MerchantCommand | PaymentFact | CompleteAction | ResolveManually | FireTimer | RecoverOperations
+export type PaymentCommand =
+  | MerchantCommand
+  | PaymentFact
+  | CompleteAction
+  | ResolveManually
+  | FireTimer
+  | RecoverOperations
 
 export const requestOperationOf: Readonly<Record<MerchantCommand['type'], RequestOperation>> = {
   CreatePayment: 'create',

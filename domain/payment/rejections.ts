@@ -6,7 +6,11 @@ export type PaymentRejection =
   | { readonly code: 'idempotency_key_reused' }
   /** Older than `idempotency_replay_days`: never a second charge, never a silent old success. */
   | { readonly code: 'idempotency_key_expired' }
-  | { readonly code: 'payment_unexpected_state'; readonly current: PaymentStatus; readonly allowed: readonly PaymentStatus[] }
+  | {
+      readonly code: 'payment_unexpected_state'
+      readonly current: PaymentStatus
+      readonly allowed: readonly PaymentStatus[]
+    }
   | { readonly code: 'operation_in_progress'; readonly operationId: string }
   | { readonly code: 'amount_invalid'; readonly param: 'amount' }
   | { readonly code: 'amount_too_small_for_currency'; readonly param: 'amount' }

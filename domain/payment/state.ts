@@ -5,7 +5,15 @@
  */
 import type { RequestRecord } from '../decision.ts'
 import type { Mode } from '../ids.ts'
-import type { Decline, NextAction, OperationKind, OperationStatus, PaymentMethod, RefundReason, UnknownReason } from './operations.ts'
+import type {
+  Decline,
+  NextAction,
+  OperationKind,
+  OperationStatus,
+  PaymentMethod,
+  RefundReason,
+  UnknownReason,
+} from './operations.ts'
 
 export type PaymentStatus = Lifecycle['status']
 
@@ -13,7 +21,12 @@ export type PaymentStatus = Lifecycle['status']
 export type Lifecycle =
   | { readonly status: 'created'; readonly confirmBy: number }
   | { readonly status: 'pending' }
-  | { readonly status: 'requires_action'; readonly attemptId: string; readonly action: NextAction; readonly actionBy: number }
+  | {
+      readonly status: 'requires_action'
+      readonly attemptId: string
+      readonly action: NextAction
+      readonly actionBy: number
+    }
   | { readonly status: 'authorized'; readonly attemptId: string; readonly captureBefore: number }
   | { readonly status: 'partially_captured'; readonly attemptId: string; readonly captureBefore: number }
   | { readonly status: 'captured'; readonly attemptId: string }
@@ -23,12 +36,25 @@ export type Lifecycle =
 
 /** Why a payment failed. `code` is public: `card_declined`, `psp_unavailable`, `action_expired`, `partial_authorization`, `capture_failed`, `psp_configuration`. */
 export interface PaymentFailure {
-  readonly code: 'card_declined' | 'psp_unavailable' | 'action_expired' | 'partial_authorization' | 'capture_failed' | 'psp_configuration'
+  readonly code:
+    | 'card_declined'
+    | 'psp_unavailable'
+    | 'action_expired'
+    | 'partial_authorization'
+    | 'capture_failed'
+    | 'psp_configuration'
   readonly decline?: Decline
 }
 
 /** Who or what caused an operation. */
-export type OperationCause = 'merchant' | 'automatic' | 'cancel' | 'action_expired' | 'expiry' | 'compensation' | 'external'
+export type OperationCause =
+  | 'merchant'
+  | 'automatic'
+  | 'cancel'
+  | 'action_expired'
+  | 'expiry'
+  | 'compensation'
+  | 'external'
 
 interface OperationBase {
   /** `att_…`, `cap_…`, `void_…`, `re_…`; also its PSP idempotency key. */

@@ -1,0 +1,42 @@
+/**
+ * Suites: `unit` needs nothing, `pg` needs Postgres (started by the suite itself), `system` starts whole processes.
+ * A file's name says which: `*.pg.test.ts`, `test/system/**`, everything else is a unit test.
+ */
+import { defineConfig } from 'vitest/config'
+
+const everywhere = ['**/node_modules/**', '**/.shardpay/**']
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...everywhere, '**/*.pg.test.ts', 'test/system/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'pg',
+          include: ['**/*.pg.test.ts'],
+          exclude: everywhere,
+          globalSetup: ['test/support/postgres-global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          exclude: everywhere,
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
