@@ -1,5 +1,5 @@
 import { code as currencyOfPackage, codes as codesOfPackage } from 'currency-codes'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AssertionFailure } from '../../runtime/assert.ts'
 import {
@@ -102,7 +102,7 @@ describe('an amount', () => {
   })
 
   it('is refused at each edge', () => {
-    for (const value of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 1_000_000_000_000, 9_007_199_254_740_993]) {
+    for (const value of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 1_000_000_000_000, 2 ** 53]) {
       expect(isAmountMinor(value, 'EUR'), String(value)).toBe(false)
     }
     expect(isAmountMinor(1, 'EUR')).toBe(true)
@@ -181,12 +181,16 @@ describe('decimals of major units', () => {
 
   it('are answered with undefined or a safe integer for any text', () => {
     fc.assert(
-      fc.property(anyCurrency, fc.string({ unit: fc.constantFrom(...'0123456789.-+eE ,') }), (currency, text) => {
-        const parsed = parseDecimal(text, currency)
-        if (parsed === undefined) return
-        expect(Number.isSafeInteger(parsed)).toBe(true)
-        expect(Number(toDecimalString(parsed, currency))).toBe(Number(text))
-      }),
+      fc.property(
+        anyCurrency,
+        fc.string({ unit: fc.constantFrom(...'0123456789.-+eE ,'.split('')) }),
+        (currency, text) => {
+          const parsed = parseDecimal(text, currency)
+          if (parsed === undefined) return
+          expect(Number.isSafeInteger(parsed)).toBe(true)
+          expect(Number(toDecimalString(parsed, currency))).toBe(Number(text))
+        },
+      ),
       { numRuns: 1000 },
     )
   })
