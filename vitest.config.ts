@@ -5,6 +5,7 @@
 import { defineConfig } from 'vitest/config'
 
 const everywhere = ['**/node_modules/**', '**/.shardpay/**']
+const setupFiles = ['test/setup/process-health.ts']
 
 export default defineConfig({
   test: {
@@ -14,6 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...everywhere, '**/*.pg.test.ts', 'test/system/**'],
+          setupFiles,
           testTimeout: 30_000,
         },
       },
@@ -22,6 +24,7 @@ export default defineConfig({
           name: 'pg',
           include: ['**/*.pg.test.ts'],
           exclude: everywhere,
+          setupFiles,
           globalSetup: ['test/support/postgres-global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -32,6 +35,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/system/**/*.test.ts'],
           exclude: everywhere,
+          setupFiles,
           fileParallelism: false,
           testTimeout: 900_000,
           hookTimeout: 120_000,
