@@ -189,3 +189,10 @@ export const requestOperationOf: Readonly<Record<MerchantCommand['type'], Reques
   CancelPayment: 'cancel',
   RefundPayment: 'refund',
 }
+
+/** A query, not a command: answered from the actor's state, appends nothing. Refused as not found for anybody else's payment. */
+export interface ReadPayment {
+  readonly type: 'ReadPayment'
+  readonly merchant: string
+  readonly mode: Mode
+}

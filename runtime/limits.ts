@@ -1,0 +1,80 @@
+/**
+ * Every limit once, one object per concern, with its unit in its name. How limits relate is asserted when the module is
+ * loaded, so a process with limits that contradict each other does not start.
+ */
+import { assert } from './assert.ts'
+
+/** The merchants' HTTP edge. */
+export const httpLimits = {
+  /** Beyond it: 413. */
+  bodyBytesMax: 64 * 1024,
+  /** Nesting of arrays and objects in a body; beyond it: 400. */
+  jsonDepthMax: 16,
+  /** Values of a body, members and elements counted; beyond it: 400. */
+  jsonValuesMax: 1_000,
+  /** Beyond it: 431. */
+  headerBytesMax: 16 * 1024,
+  /** A request's headers must have arrived in this time, else 408. */
+  headersTimeoutMs: 5_000,
+  /** A whole request must have arrived in this time, else 408. */
+  requestTimeoutMs: 10_000,
+  /** How often the two above are looked at. */
+  connectionsCheckMs: 1_000,
+  /** A connection that is silent this long, an answer pending or not, is closed. */
+  connectionTimeoutMs: 60_000,
+  /** A connection kept open between two requests. */
+  keepAliveTimeoutMs: 72_000,
+  /** Then the connection is closed, so that load balancers spread anew. */
+  requestsPerSocketMax: 100_000,
+  /** A path parameter; beyond it: 400. */
+  pathParameterCharactersMax: 128,
+  /** How long a request waits for a final outcome unless it says otherwise; then 202. */
+  waitDefaultMs: 10_000,
+  /** The longest wait that `Prefer: wait` can ask for. */
+  waitMs: { min: 1_000, max: 30_000 },
+  /** From the end of the wait until nobody waits for the answer any more. */
+  answerGraceMs: 5_000,
+  /** After a 202: when to ask again. */
+  pollAfterSeconds: 2,
+  idempotencyKeyCharactersMax: 255,
+  metadataKeysMax: 50,
+  metadataKeyCharactersMax: 40,
+  metadataValueCharactersMax: 500,
+} as const
+
+assert(httpLimits.headersTimeoutMs <= httpLimits.requestTimeoutMs, 'headers arrive before the request is complete')
+assert(httpLimits.waitDefaultMs <= httpLimits.waitMs.max, 'the default wait is one that can be asked for')
+assert(
+  httpLimits.waitMs.max + httpLimits.answerGraceMs < httpLimits.connectionTimeoutMs,
+  'a connection outlives the longest wait for its answer',
+)
+assert(
+  httpLimits.metadataKeysMax < httpLimits.jsonValuesMax,
+  'a body with all the metadata it may have is not refused for its size',
+)
+
+/** Requests of one merchant and mode: a bucket of `burst` tokens that `perSecond` refills. Keys are the rate tiers' names. */
+export const rateLimits = {
+  standard: { perSecond: 100, burst: 100 },
+  high: { perSecond: 2_000, burst: 4_000 },
+  development: { perSecond: 100_000, burst: 100_000 },
+} as const
+
+for (const [tier, { perSecond, burst }] of Object.entries(rateLimits)) {
+  assert(burst >= perSecond, 'a bucket holds at least one second of requests', { tier })
+}
+
+/** Copies of the merchants' configuration in gateways and nodes. */
+export const directoryLimits = {
+  /** How often changes are asked for; a revoked key stops working within twice this. */
+  pollMs: 400,
+  /** One round of asking; then it counts as failed. */
+  pollTimeoutMs: 2_000,
+  /** Without contact for this long the copy is not used any more. */
+  staleAfterMs: 5_000,
+} as const
+
+assert(
+  directoryLimits.pollMs + directoryLimits.pollTimeoutMs < directoryLimits.staleAfterMs,
+  'one failed poll does not make the directory stale',
+)
