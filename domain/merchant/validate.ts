@@ -1,0 +1,88 @@
+/**
+ * Whether a merchant command's fields are what they claim to be: the name of the first that is not, or undefined.
+ * Says nothing about whether a PSP connection exists; the journal would outlive that answer.
+ */
+import { unreachable } from '../../runtime/assert.ts'
+import { isKnownCurrency } from '../money/currency.ts'
+import { type MerchantCommand, type NewApiKey, routesMax } from './commands.ts'
+import type { RateTier, RouteRule } from './state.ts'
+
+const merchantIdPattern = /^mer_[0-9A-Za-z_]{1,60}$/
+const keyIdPattern = /^key_[0-9A-Za-z_]{1,60}$/
+const operatorPattern = /^[a-z0-9][a-z0-9_.:-]{0,63}$/
+const hashPattern = /^[0-9a-f]{64}$/
+/** Shows at most 8 characters of the secret, so a whole secret cannot slip into the journal. */
+const prefixPatterns = { live: /^sk_live_[0-9A-Za-z]{2,8}…?$/, test: /^sk_test_[0-9A-Za-z]{2,8}…?$/ } as const
+const scopePattern = /^[a-z_]{1,32}:[a-z_]{1,32}$/
+const apiVersionPattern = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/
+const connectionPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
+const controlCharacter = /\p{Cc}/u
+const rateTiers: Readonly<Record<RateTier, true>> = { standard: true, high: true, development: true }
+
+const nameCharactersMax = 200
+const reasonCharactersMax = 500
+const scopesMax = 32
+
+export function invalidParam(command: MerchantCommand): string | undefined {
+  if (!merchantIdPattern.test(command.merchant)) return 'merchant'
+  if (!operatorPattern.test(command.operator)) return 'operator'
+  if (!isText(command.reason, reasonCharactersMax)) return 'reason'
+  switch (command.type) {
+    case 'CreateMerchant':
+      if (!isText(command.name, nameCharactersMax)) return 'name'
+      if (!isRateTier(command.rateTier)) return 'rate_tier'
+      return invalidRoutes(command.routes)
+    case 'AddApiKey':
+      return invalidKey(command.key)
+    case 'RevokeApiKey':
+      return keyIdPattern.test(command.keyId) ? undefined : 'key_id'
+    case 'ChangeRoutes':
+      return invalidRoutes(command.routes)
+    case 'ChangeRateTier':
+      return isRateTier(command.rateTier) ? undefined : 'rate_tier'
+    case 'SuspendMerchant':
+    case 'ResumeMerchant':
+      return undefined
+    default:
+      return unreachable(command)
+  }
+}
+
+function isText(text: string, charactersMax: number): boolean {
+  return text.trim() !== '' && text.length <= charactersMax && !controlCharacter.test(text)
+}
+
+function isRateTier(tier: string): boolean {
+  return Object.hasOwn(rateTiers, tier)
+}
+
+function isWithoutRepeats(list: readonly string[]): boolean {
+  return new Set(list).size === list.length
+}
+
+function invalidKey(key: NewApiKey): string | undefined {
+  if (!keyIdPattern.test(key.id)) return 'key.id'
+  if (!hashPattern.test(key.hash)) return 'key.hash'
+  if (!Object.hasOwn(prefixPatterns, key.mode)) return 'key.mode'
+  if (!prefixPatterns[key.mode].test(key.prefix)) return 'key.prefix'
+  if (key.scopes.length === 0 || key.scopes.length > scopesMax || !isWithoutRepeats(key.scopes)) return 'key.scopes'
+  if (!key.scopes.every((scope) => scopePattern.test(scope))) return 'key.scopes'
+  return apiVersionPattern.test(key.apiVersion) ? undefined : 'key.api_version'
+}
+
+function invalidRoutes(routes: readonly RouteRule[]): string | undefined {
+  if (routes.length > routesMax) return 'routes'
+  const wrong = routes.findIndex((route) => !isRoute(route))
+  return wrong === -1 ? undefined : `routes[${wrong}]`
+}
+
+function isRoute(route: RouteRule): boolean {
+  if (!connectionPattern.test(route.connection)) return false
+  if (!Object.hasOwn(prefixPatterns, route.mode)) return false
+  if (route.currencies !== undefined) {
+    // An empty list would read as "every currency" to one reader and as "none" to another.
+    if (route.currencies.length === 0 || !isWithoutRepeats(route.currencies)) return false
+    if (!route.currencies.every(isKnownCurrency)) return false
+  }
+  return route.amountMinorMax === undefined || (Number.isSafeInteger(route.amountMinorMax) && route.amountMinorMax > 0)
+}
