@@ -69,7 +69,10 @@ export interface EntityKey {
 export interface SnapshotRecord extends EntityKey {
   readonly seq: number
   readonly epoch: number
+  /** msgpack of the state without personal data. */
   readonly data: Buffer
+  /** msgpack of the personal data taken out of it; null where there is none. */
+  readonly private: Buffer | null
 }
 
 /** An entity as stored: its newest valid snapshot, if any, and all rows after it in order of `seq`. */
@@ -113,7 +116,7 @@ export interface OpenedShard {
   readonly ownership: Ownership
   /** Position up to which timers and merchants are current. */
   readonly cursor: number
-  /** All timer rows of the shard due before `horizon` (see `open`). */
+  /** Timer rows as `open` was asked for them. */
   readonly timers: readonly TimerRow[]
   /** Rows after the cursor, in order of position, epoch records included. */
   readonly tail: readonly JournalRow[]
@@ -126,12 +129,18 @@ export interface Journal {
    * meanwhile is left out of the answer.
    */
   acquire(shards: readonly number[]): Promise<readonly Ownership[]>
-  /** What an owner needs before it serves: cursor, timers due before `horizon` (unix ms), tail. Set-based. */
-  open(ownerships: readonly Ownership[], horizon: number): Promise<readonly OpenedShard[]>
+  /**
+   * What an owner needs before it serves: cursor, tail, and the timers that are due before `horizon` (unix ms) or whose
+   * kind is one of `openKinds`, however late they are due. Set-based.
+   */
+  open(ownerships: readonly Ownership[], horizon: number, openKinds: readonly string[]): Promise<readonly OpenedShard[]>
   /** Queues a decision for its shard's lane. The record's seq and position order are the order of calls. */
   append(ownership: Ownership, append: Append): void
-  /** Rows of entities; calls within one turn are one query. Rejects with {@link JournalError}. */
-  load(key: EntityKey): Promise<StoredEntity>
+  /**
+   * Rows of an entity with its newest valid snapshot; calls within one turn are one query. Rejects with {@link JournalError}.
+   * @param upTo only a snapshot at or before this sequence is used; all rows after that snapshot come back.
+   */
+  load(key: EntityKey, upTo?: number): Promise<StoredEntity>
   /** Rows of a shard after `position`, in order, at most `limit`. */
   readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]>
   /** Proves that these ownerships held at some instant after the call; calls within one turn are one query. */

@@ -1,0 +1,157 @@
+/**
+ * Keeps the rows under each shard's cursor (timers, directory of merchants) up with the journal: about once per interval
+ * it writes, for all shards that moved, the timers that their changed entities have now and moves the cursors, in one
+ * transaction guarded by compare-and-set. What opened and ended within an interval costs nothing but the cursor.
+ */
+import type { Clock } from '../runtime/clock.ts'
+import { pack } from 'msgpackr'
+import type { Entity } from './entity.ts'
+import type { CursorAdvance, Journal, MerchantRow, TimerRow } from './journal.ts'
+import type { Shard } from './shard.ts'
+
+export interface CursorFlushEvents {
+  /** The timers that an entity has now, as they were stored. */
+  stored(entity: Entity, timers: readonly TimerRow[]): void
+  failed(error: unknown): void
+}
+
+export class CursorFlush {
+  readonly #journal: Journal
+  readonly #clock: Clock
+  readonly #intervalMs: number
+  readonly #events: CursorFlushEvents
+  #moved = new Set<Shard>()
+  #scheduled = false
+  #running: Promise<void> | undefined
+
+  constructor(journal: Journal, clock: Clock, intervalMs: number, events: CursorFlushEvents) {
+    this.#journal = journal
+    this.#clock = clock
+    this.#intervalMs = intervalMs
+    this.#events = events
+  }
+
+  /** The entity's durable state has changed, or its rows under the cursor may be behind. */
+  add(entity: Entity): void {
+    entity.dirty = true
+    entity.shard.dirty.add(entity)
+    this.#moved.add(entity.shard)
+    this.#schedule()
+  }
+
+  /** Writes all that is behind. Resolves when it is stored or could not be stored. */
+  async flush(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    this.#running = this.#write().catch((error: unknown) => this.#events.failed(error))
+    await this.#running
+    this.#running = undefined
+    if (this.#moved.size > 0) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.schedule(this.#intervalMs, () => {
+      this.#scheduled = false
+      void this.flush()
+    })
+  }
+
+  async #write(): Promise<void> {
+    const batch: { shard: Shard; entities: Entity[]; timers: TimerRow[]; advance: CursorAdvance }[] = []
+    for (const shard of this.#moved) {
+      if (shard.status === 'lost') this.#moved.delete(shard)
+      if (shard.status !== 'open') continue
+      const entities = [...shard.dirty]
+      // A cursor may not pass what nobody has looked at yet.
+      if (entities.some((entity) => entity.mode === 'loading')) continue
+      this.#moved.delete(shard)
+      batch.push({ shard, entities, ...this.#advanceOf(shard, entities) })
+    }
+    if (batch.length === 0) return
+    for (const { shard, entities } of batch) {
+      for (const entity of entities) {
+        shard.dirty.delete(entity)
+        entity.dirty = false
+      }
+    }
+    try {
+      const refused = new Set(await this.#journal.advance(batch.map(({ advance }) => advance)))
+      for (const { shard, entities, timers, advance } of batch) {
+        if (refused.has(shard.number)) {
+          // Either the shard has another owner, or a commit of ours of unknown outcome moved the cursor: proof tells.
+          this.#again(shard, entities)
+          await this.#resync(shard)
+          continue
+        }
+        shard.cursor = advance.to
+        const byEntity = Map.groupBy(timers, (timer) => timer.entity)
+        for (const entity of entities) {
+          const own = byEntity.get(entity.address.entity) ?? []
+          entity.timerRowsStored = own.length > 0
+          this.#events.stored(entity, own)
+        }
+      }
+    } catch (error) {
+      for (const { shard, entities } of batch) this.#again(shard, entities)
+      throw error
+    }
+  }
+
+  #again(shard: Shard, entities: readonly Entity[]): void {
+    for (const entity of entities) {
+      if (entity.mode === 'gone') continue
+      entity.dirty = true
+      shard.dirty.add(entity)
+    }
+    this.#moved.add(shard)
+  }
+
+  async #resync(shard: Shard): Promise<void> {
+    if (!(await shard.prove())) return
+    const [opened] = await this.#journal.open([shard.ownership], 0, [])
+    if (opened !== undefined) shard.cursor = opened.cursor
+  }
+
+  #advanceOf(shard: Shard, entities: readonly Entity[]): { timers: TimerRow[]; advance: CursorAdvance } {
+    const timers: TimerRow[] = []
+    const merchants: MerchantRow[] = []
+    const replaced: string[] = []
+    for (const entity of entities) {
+      // Its rows cannot be folded; what is stored of it stays.
+      if (entity.mode === 'quarantined') continue
+      const { shard: number, entity: id } = entity.address
+      const own = entity.timers
+      if (own.length > 0 || entity.timerRowsStored) replaced.push(id)
+      for (const timer of own) {
+        timers.push({
+          shard: number,
+          entity: id,
+          operation: timer.operationId,
+          kind: `${entity.kind.name}.${timer.kind}`,
+          due: timer.due,
+        })
+      }
+      const entry = entity.state === undefined ? undefined : entity.kind.directoryEntry(entity.state)
+      if (entry !== undefined) {
+        merchants.push({
+          shard: number,
+          entity: id,
+          merchant: entry.merchant,
+          version: entry.version,
+          data: pack(entry.configuration),
+        })
+      }
+    }
+    const advance = {
+      shard: shard.number,
+      epoch: shard.ownership.epoch,
+      from: shard.cursor,
+      to: shard.lastDurable,
+      entities: replaced,
+      timers,
+      merchants,
+    }
+    return { timers, advance }
+  }
+}

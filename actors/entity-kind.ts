@@ -1,0 +1,78 @@
+/**
+ * What the host must know of a kind of actor. The host is the same for payments, merchants and whatever comes: a kind
+ * brings its pure decider and says how its answers, effects and timers look.
+ */
+import type { Decision, RequestRecord, RowMeta } from '../domain/decision.ts'
+import type { Transfer } from '../domain/ledger/transfer.ts'
+import type { Address } from '../domain/ids.ts'
+
+export interface DecideContext {
+  readonly address: Address
+  /** Unix milliseconds, never before the entity's last decision. */
+  readonly now: number
+  readonly epoch: number
+}
+
+export interface EntityTimer {
+  readonly kind: string
+  /** Operation id, or empty. */
+  readonly operationId: string
+  /** Unix milliseconds. */
+  readonly due: number
+}
+
+/** A decision as the host journals it. */
+export interface Accepted<State, Event, Effect> {
+  readonly state: State
+  readonly events: readonly Event[]
+  readonly transfers: readonly Transfer[]
+  readonly effects: readonly Effect[]
+}
+
+/** State split for a snapshot: what may be stored in the clear, and personal data, which may not. */
+export interface SnapshotParts {
+  readonly state: object
+  readonly private: object | undefined
+}
+
+export interface DirectoryEntry {
+  readonly merchant: string
+  readonly version: number
+  readonly configuration: object
+}
+
+export interface EntityKind<State, Command, Event extends object, Rejection, Effect, Answer> {
+  /** Prefix of the journal's `type` column. */
+  readonly name: string
+  /** Type of a command, for the journal's `type` column. */
+  commandType(command: Command): string
+  decide(state: State | undefined, command: Command, context: DecideContext): Decision<Event, Rejection>
+  /** Folds one decision. Total: what is journaled is never refused. */
+  apply(state: State | undefined, events: readonly Event[], meta: RowMeta): State
+  transfers(before: State | undefined, events: readonly Event[], after: State): readonly Transfer[]
+  effects(state: State, events: readonly Event[]): readonly Effect[]
+  timers(state: State): readonly EntityTimer[]
+  /** The command that tells the entity of a timer that fell due. */
+  timerCommand(timer: { readonly kind: string; readonly operationId: string }): Command
+  /** Kinds of timers whose presence means that an operation is open: such entities are loaded when their shard opens. */
+  readonly openTimerKinds: readonly string[]
+  /** What the directory of merchants shows of it, where it is one. */
+  directoryEntry(state: State): DirectoryEntry | undefined
+  /** Sent before anything else to an entity that was read from the journal, where operations may have lost their outcome. */
+  recovery(state: State): Command | undefined
+  sequence(state: State): number
+  updatedAt(state: State): number
+  /** Nothing more is expected to happen: passivated first. */
+  isClosed(state: State): boolean
+  /** A query: answered from the state, appends nothing. Undefined where the command is no query. */
+  read(state: State | undefined, command: Command): Answer | undefined
+  /** The idempotency key under which the command's request is remembered; undefined for facts, timers and the like. */
+  requestKey(command: Command): string | undefined
+  request(state: State, key: string): RequestRecord | undefined
+  /** @param request absent where the command was no merchant's request. */
+  answer(state: State | undefined, request: RequestRecord | undefined, replayed: boolean): Answer
+  reject(rejection: Rejection, state: State | undefined): Answer
+  inUse(): Answer
+  snapshot(state: State): SnapshotParts
+  restore(parts: SnapshotParts): State
+}

@@ -1,0 +1,543 @@
+/**
+ * One single-writer actor: an entity's inbox, its state, and the decisions on their way to the journal.
+ *
+ * Modes:
+ *   loading      its rows are being read; commands queue up
+ *   active       it decides
+ *   settling     a commit failed or a decision crashed: nothing is decided until every append in flight has settled
+ *   held         its shard is uncertain: the shard reads the tail and says which decisions are in the journal
+ *   quarantined  its rows cannot be folded: it refuses everything, its shard goes on
+ *   gone         passivated, or its shard was lost
+ *
+ * Guarantees:
+ * - A turn drains the inbox: every command is decided on the speculative state, nothing is awaited.
+ * - Output gate (I4): no answer, refusal, read, replay or effect leaves before every decision of the state it was decided on
+ *   is durable. An answer that appended nothing also waits for a proof of ownership begun after its command arrived.
+ * - When a commit fails, the speculative tail is dropped and its commands are decided once more on the reloaded state;
+ *   after that they are refused as not accepted. Facts are kept until they are durable.
+ * - A failed assertion drops the state and rebuilds it from the journal.
+ *
+ * It leaves to others: who owns the shard (shard.ts), running effects, timers and passivation (host.ts).
+ */
+import type { RequestRecord } from '../domain/decision.ts'
+import type { Address } from '../domain/ids.ts'
+import { assert } from '../runtime/assert.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Ask } from './ask.ts'
+import { decodeDecision, decodeState, encodeDecision } from './codec.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { EntityKind, EntityTimer } from './entity-kind.ts'
+import type { AppendOutcome, Journal, JournalRow, StoredEntity } from './journal.ts'
+import type { ScheduledActor, Scheduler } from './scheduler.ts'
+import type { Shard } from './shard.ts'
+
+/** A kind whose types only the kind itself knows. */
+// biome-ignore lint/suspicious/noExplicitAny: the host carries states and commands, it never looks into them
+export type AnyKind = EntityKind<any, any, any, any, any, any>
+
+export interface EntityServices {
+  readonly clock: Clock
+  readonly scheduler: Scheduler
+  readonly deadlines: Deadlines
+  readonly journal: Journal
+  readonly limits: {
+    /** Commands that may wait in one entity's inbox. */
+    readonly inboxMax: number
+    /** Decisions of one entity that may be on their way to the journal. */
+    readonly pipelineMax: number
+    readonly loadRetryMs: number
+  }
+  /** An internal command (recovery, retry) for this entity. */
+  internalAsk(command: unknown): Ask
+  /** A decision became durable: effects may leave, timers and cursor must follow. */
+  committed(entity: Entity, effects: readonly unknown[]): void
+  /** Something that should not happen did; goes to the log and the metrics. */
+  trouble(
+    entity: Entity,
+    what: 'entity_quarantined' | 'entity_crashed' | 'load_failed' | 'append_refused',
+    error: unknown,
+  ): void
+  /** The entity is idle now, or has been used. */
+  touched(entity: Entity): void
+  removed(entity: Entity): void
+}
+
+interface Waiter {
+  readonly ask: Ask
+  readonly replayed: boolean
+}
+
+/** What waits for a decision to be durable. `retry` tells that the decision failed. */
+interface Gated {
+  readonly ask: Ask
+  release(): void
+}
+
+interface InFlight {
+  readonly seq: number
+  readonly epoch: number
+  readonly ask: Ask
+  readonly state: unknown
+  readonly effects: readonly unknown[]
+  readonly gated: Gated[]
+  outcome: AppendOutcome | undefined
+}
+
+type Mode = 'loading' | 'active' | 'settling' | 'held' | 'quarantined' | 'gone'
+
+const noEntries: readonly never[] = []
+
+export class Entity {
+  readonly kind: AnyKind
+  readonly address: Address
+  readonly shard: Shard
+  /** Timer rows may exist in the database: they are replaced at the next cursor advance. */
+  timerRowsStored = true
+  /** Waits for its shard's next cursor advance. */
+  dirty = false
+  /** Size of what it holds, for the memory bound. */
+  bytes = 0
+  /** Sequence of the newest snapshot known to be stored. */
+  snapshotSeq = 0
+  /** Epoch of the last durable decision: a snapshot is valid only with it. */
+  lastEpoch = 0
+  /** PSP calls of this entity that run right now. */
+  calls = 0
+
+  readonly #services: EntityServices
+  readonly #actor: ScheduledActor
+  #mode: Mode = 'loading'
+  #durable: unknown
+  #inbox: Ask[] = []
+  #pipeline: InFlight[] = []
+  /** Requests accepted but not concluded, by idempotency key, with those who wait for them. */
+  #running: Map<string, Waiter[]> | undefined
+  #recovered = false
+
+  constructor(kind: AnyKind, address: Address, shard: Shard, services: EntityServices) {
+    this.kind = kind
+    this.address = address
+    this.shard = shard
+    this.#services = services
+    this.#actor = services.scheduler.spawn(address.entity, () => this.#drain())
+    this.#load()
+  }
+
+  get mode(): Mode {
+    return this.#mode
+  }
+
+  /** The last durable state; undefined before the first decision. */
+  get state(): unknown {
+    return this.#durable
+  }
+
+  get inboxDepth(): number {
+    return this.#inbox.length
+  }
+
+  /** Nothing is under way: it may be passivated. */
+  get idle(): boolean {
+    return (
+      this.#mode === 'active' &&
+      this.#inbox.length === 0 &&
+      this.#pipeline.length === 0 &&
+      this.calls === 0 &&
+      !this.dirty &&
+      (this.#running === undefined || this.#running.size === 0)
+    )
+  }
+
+  get timers(): readonly EntityTimer[] {
+    return this.#durable === undefined ? noEntries : this.kind.timers(this.#durable)
+  }
+
+  /** Takes a command. Answers at once where it cannot be taken. */
+  ask(ask: Ask): void {
+    if (this.#mode === 'quarantined') return ask.unavailable('not_accepted', 'entity_quarantined', 60_000)
+    if (this.#mode === 'gone') return ask.unavailable('not_accepted', 'shard_moved')
+    if (!ask.internal && this.#inbox.length >= this.#services.limits.inboxMax) {
+      return ask.unavailable('not_accepted', 'overloaded')
+    }
+    if (Number.isFinite(ask.waitUntil)) {
+      ask.deadline = this.#services.deadlines.add(ask.waitUntil, () => this.#waitIsOver(ask))
+    }
+    this.#inbox.push(ask)
+    this.wake()
+  }
+
+  wake(): void {
+    if (this.#mode === 'active' && this.#inbox.length > 0) this.#actor.wake()
+  }
+
+  /** Refuses all that is still in the inbox; facts stay. */
+  refuseQueued(reason: string): void {
+    const queued = this.#inbox
+    this.#inbox = queued.filter((ask) => ask.internal)
+    for (const ask of queued) if (!ask.internal) ask.unavailable('not_accepted', reason)
+  }
+
+  /** The shard's tail was read: `rows` are this entity's rows in it. What is not among them was never executed. */
+  settleFromTail(rows: readonly JournalRow[]): void {
+    assert(this.#mode === 'held' || this.#pipeline.length === 0, 'the tail settles held entities')
+    const stored = new Map(rows.map((row) => [row.seq, row]))
+    while (this.#pipeline.length > 0) {
+      const next = this.#pipeline[0] as InFlight
+      const row = stored.get(next.seq)
+      if (row === undefined || row.command !== next.ask.id) break
+      this.#pipeline.shift()
+      this.#commit(next)
+    }
+    if (this.#mode === 'held') this.#retryTail()
+  }
+
+  /** Drops everything: the shard has another owner, or the entity is passivated. */
+  remove(reason: string): void {
+    this.#mode = 'gone'
+    this.#actor.stop()
+    const inbox = this.#inbox
+    const pipeline = this.#pipeline
+    this.#inbox = []
+    this.#pipeline = []
+    for (const ask of inbox) ask.unavailable('not_accepted', reason)
+    for (const entry of pipeline) {
+      entry.ask.unavailable('acceptance_unknown', reason)
+      for (const gated of entry.gated) gated.ask.unavailable('acceptance_unknown', reason)
+    }
+    for (const waiters of this.#running?.values() ?? []) {
+      for (const { ask } of waiters) ask.unavailable('acceptance_unknown', reason)
+    }
+    this.#running = undefined
+    this.#services.removed(this)
+  }
+
+  // --- deciding ---------------------------------------------------------------------------------------------------
+
+  #drain(): void {
+    if (this.#mode !== 'active' || this.shard.status !== 'open') return
+    while (this.#inbox.length > 0 && this.#pipeline.length < this.#services.limits.pipelineMax) {
+      const ask = this.#inbox.shift() as Ask
+      if (ask.stage === 'answered') continue
+      try {
+        this.#take(ask)
+      } catch (error) {
+        this.#crash(ask, error)
+        return
+      }
+    }
+    this.#services.touched(this)
+  }
+
+  get #head(): unknown {
+    const last = this.#pipeline.at(-1)
+    return last === undefined ? this.#durable : last.state
+  }
+
+  #take(ask: Ask): void {
+    const { kind } = this
+    const state = this.#head
+    const read: unknown = kind.read(state, ask.command)
+    if (read !== undefined) return this.#gate(ask, () => ask.answer(read))
+
+    const now = Math.max(this.#services.clock.now(), state === undefined ? 0 : kind.updatedAt(state))
+    const epoch = this.shard.ownership.epoch
+    const decision = kind.decide(state, ask.command, { address: this.address, now, epoch })
+    switch (decision.kind) {
+      case 'ignored':
+        return this.#gate(ask, () => ask.answer(kind.answer(state, undefined, false)))
+      case 'rejected': {
+        const answer: unknown = kind.reject(decision.rejection, state)
+        return this.#gate(ask, () => ask.answer(answer))
+      }
+      case 'replayed':
+        return this.#replay(ask, decision.request)
+      case 'accepted':
+        return this.#accept(ask, state, decision.events, now, epoch)
+    }
+  }
+
+  #accept(ask: Ask, state: unknown, events: readonly object[], now: number, epoch: number): void {
+    const { kind, address } = this
+    const seq = state === undefined ? 1 : kind.sequence(state) + 1
+    const after: unknown = kind.apply(state, events, { seq, at: now, epoch })
+    assert(kind.sequence(after) === seq, 'a decision moves the sequence by one', { seq })
+    const encoded = encodeDecision(events, kind.transfers(state, events, after))
+    const entry: InFlight = {
+      seq,
+      epoch,
+      ask,
+      state: after,
+      effects: kind.effects(after, events),
+      gated: [],
+      outcome: undefined,
+    }
+    const key = kind.requestKey(ask.command)
+    if (key !== undefined) {
+      this.#running ??= new Map()
+      this.#running.set(key, [{ ask, replayed: false }])
+    }
+    ask.stage = 'journaling'
+    this.#pipeline.push(entry)
+    this.bytes += encoded.data.length + (encoded.private?.length ?? 0)
+    this.shard.append({
+      record: {
+        shard: address.shard,
+        entity: address.entity,
+        seq,
+        command: ask.id,
+        type: `${kind.name}.${kind.commandType(ask.command)}`,
+        at: now,
+        data: encoded.data,
+        private: encoded.private,
+        keyId: null,
+      },
+      settle: (outcome) => this.#settled(entry, outcome),
+    })
+  }
+
+  /** The same request again: its final answer if there is one, else whoever asks waits with the others. */
+  #replay(ask: Ask, request: RequestRecord): void {
+    const { kind } = this
+    if (request.concludedSeq !== undefined) {
+      const seq = request.concludedSeq
+      return this.#gate(ask, () => this.#answerAt(ask, seq, request))
+    }
+    const waiters = this.#running?.get(request.idempotencyKey)
+    if (waiters !== undefined && !ask.attach) return this.#gate(ask, () => ask.answer(kind.inUse()))
+    // Nobody waits any more (the first caller was told 202, or its process died): the repeat waits in its place.
+    this.#gate(ask, () => this.#wait(ask, request.idempotencyKey, true))
+  }
+
+  /** Lets `release` run once all that the present state rests on is durable and the ownership is proved. */
+  #gate(ask: Ask, release: () => void): void {
+    ask.stage = 'journaling'
+    const last = this.#pipeline.at(-1)
+    if (last !== undefined) {
+      // The commit completes after this command arrived, so it is the proof of ownership too.
+      last.gated.push({ ask, release })
+      return
+    }
+    this.#afterProof(ask, release)
+  }
+
+  #afterProof(ask: Ask, release: () => void): void {
+    this.shard.prove().then(
+      (proved) => {
+        if (this.#mode === 'gone' || !proved) ask.unavailable('not_accepted', 'shard_moved')
+        else release()
+      },
+      () => ask.unavailable('not_accepted', 'journal_unavailable'),
+    )
+  }
+
+  // --- waiting for outcomes ------------------------------------------------------------------------------------------
+
+  #wait(ask: Ask, key: string, replayed: boolean): void {
+    if (ask.stage === 'answered') return
+    const request = this.#durable === undefined ? undefined : this.kind.request(this.#durable, key)
+    if (request?.concludedSeq !== undefined) return this.#answerAt(ask, request.concludedSeq, request)
+    ask.stage = 'waiting'
+    this.#running ??= new Map()
+    const waiters = this.#running.get(key)
+    if (waiters === undefined) this.#running.set(key, [{ ask, replayed }])
+    else waiters.push({ ask, replayed })
+  }
+
+  #waitIsOver(ask: Ask): void {
+    switch (ask.stage) {
+      case 'queued':
+        return ask.unavailable('not_accepted', 'deadline_passed')
+      case 'journaling':
+        return ask.unavailable('acceptance_unknown', 'deadline_passed')
+      case 'waiting': {
+        const key = this.kind.requestKey(ask.command)
+        if (key === undefined) return
+        const waiter = this.#running?.get(key)?.find((candidate) => candidate.ask === ask)
+        this.#forget(key, ask)
+        const state = this.#durable
+        // The state has been durable for a while: whether it still is the newest needs a proof of its own.
+        this.#afterProof(ask, () =>
+          ask.answer(this.kind.answer(state, this.kind.request(state, key), waiter?.replayed ?? false)),
+        )
+        this.#services.touched(this)
+        return
+      }
+      case 'answered':
+    }
+  }
+
+  #forget(key: string, ask: Ask): void {
+    const waiters = this.#running?.get(key)?.filter((waiter) => waiter.ask !== ask) ?? []
+    if (waiters.length === 0) this.#running?.delete(key)
+    else this.#running?.set(key, waiters)
+  }
+
+  #concludeRunning(): void {
+    if (this.#running === undefined) return
+    const state = this.#durable
+    for (const [key, waiters] of this.#running) {
+      const request = this.kind.request(state, key)
+      if (request?.concludedSeq === undefined) continue
+      this.#running.delete(key)
+      for (const { ask, replayed } of waiters) {
+        if (request.concludedSeq === this.kind.sequence(state)) ask.answer(this.kind.answer(state, request, replayed))
+        else this.#answerAt(ask, request.concludedSeq, request)
+      }
+    }
+  }
+
+  /** Answers with the state as it was at `seq`, which every replay of that request shows. */
+  #answerAt(ask: Ask, seq: number, request: RequestRecord): void {
+    const { kind } = this
+    if (kind.sequence(this.#durable) === seq) return ask.answer(kind.answer(this.#durable, request, true))
+    this.#services.journal.load(this.address, seq).then(
+      (stored) => {
+        try {
+          ask.answer(kind.answer(this.#fold(stored, seq), request, true))
+        } catch (error) {
+          this.#services.trouble(this, 'load_failed', error)
+          ask.unavailable('not_accepted', 'entity_unreadable')
+        }
+      },
+      () => ask.unavailable('not_accepted', 'journal_unavailable'),
+    )
+  }
+
+  // --- the journal's word ----------------------------------------------------------------------------------------------
+
+  #settled(entry: InFlight, outcome: AppendOutcome): void {
+    this.shard.settled(outcome)
+    if (this.#mode === 'gone') return
+    entry.outcome = outcome
+    if (outcome.kind !== 'durable' && this.#mode === 'active') this.#mode = 'settling'
+    while (this.#pipeline[0]?.outcome?.kind === 'durable') this.#commit(this.#pipeline.shift() as InFlight)
+    if (this.#mode === 'settling') this.#whenSettled()
+    else this.wake()
+  }
+
+  #commit(entry: InFlight): void {
+    const { kind } = this
+    this.#durable = entry.state
+    this.lastEpoch = entry.epoch
+    this.#services.committed(this, entry.effects)
+    const { ask } = entry
+    const key = kind.requestKey(ask.command)
+    if (key === undefined) ask.answer(kind.answer(entry.state, undefined, false))
+    else if (ask.stage === 'journaling') ask.stage = 'waiting'
+    for (const gated of entry.gated) gated.release()
+    this.#concludeRunning()
+    this.#services.touched(this)
+  }
+
+  #whenSettled(): void {
+    if (this.#pipeline.some((entry) => entry.outcome === undefined)) return
+    const failed = this.#pipeline.map((entry) => entry.outcome as AppendOutcome)
+    if (failed.some((outcome) => outcome.kind === 'fenced')) return // the shard is lost and removes its entities
+    const uncertain = failed.some(
+      (outcome) =>
+        outcome.kind === 'unknown' || (outcome.kind === 'refused' && outcome.error.code === 'journal_unavailable'),
+    )
+    if (uncertain) {
+      this.#mode = 'held'
+      return
+    }
+    const refused = failed.find((outcome) => outcome.kind === 'refused')
+    if (refused !== undefined) this.#services.trouble(this, 'append_refused', refused.error)
+    this.#retryTail()
+  }
+
+  /** Drops the speculative tail; its commands are decided once more on the reloaded state. */
+  #retryTail(): void {
+    const dropped = this.#pipeline
+    this.#pipeline = []
+    const again: Ask[] = []
+    for (const entry of dropped) {
+      for (const ask of [entry.ask, ...entry.gated.map((gated) => gated.ask)]) {
+        const key = this.kind.requestKey(ask.command)
+        if (key !== undefined) this.#forget(key, ask)
+        if (ask.stage === 'answered') continue
+        ask.stage = 'queued'
+        ask.failures += 1
+        if (ask.internal || ask.failures <= 1) again.push(ask)
+        else ask.unavailable('not_accepted', 'journal_unavailable')
+      }
+    }
+    this.#inbox.unshift(...again)
+    this.#load()
+  }
+
+  #crash(ask: Ask, error: unknown): void {
+    this.#services.trouble(this, 'entity_crashed', error)
+    ask.failures += 1
+    if (ask.failures <= 1) this.#inbox.unshift(ask)
+    else ask.unavailable('not_accepted', 'command_failed', 60_000)
+    this.#mode = 'settling'
+    if (this.#pipeline.length === 0) this.#retryTail()
+  }
+
+  // --- loading -----------------------------------------------------------------------------------------------------------
+
+  #load(): void {
+    this.#mode = 'loading'
+    this.#services.journal.load(this.address).then(
+      (stored) => this.#loaded(stored),
+      (error: unknown) => {
+        if (this.#mode === 'gone') return
+        this.#services.trouble(this, 'load_failed', error)
+        this.refuseQueued('journal_unavailable')
+        if (this.#inbox.length === 0 && !this.dirty && this.calls === 0) return this.remove('journal_unavailable')
+        this.#services.clock.schedule(this.#services.limits.loadRetryMs, () => {
+          if (this.#mode === 'loading') this.#load()
+        })
+      },
+    )
+  }
+
+  #loaded(stored: StoredEntity): void {
+    if (this.#mode === 'gone') return
+    try {
+      this.#durable = this.#fold(stored, Number.MAX_SAFE_INTEGER)
+    } catch (error) {
+      this.#mode = 'quarantined'
+      this.#services.trouble(this, 'entity_quarantined', error)
+      for (const ask of this.#inbox.splice(0)) ask.unavailable('not_accepted', 'entity_quarantined', 60_000)
+      return
+    }
+    this.snapshotSeq = stored.snapshot?.seq ?? 0
+    this.lastEpoch = stored.rows.at(-1)?.epoch ?? stored.snapshot?.epoch ?? 0
+    this.bytes = stored.rows.reduce((sum, row) => sum + row.data.length + (row.private?.length ?? 0), 0)
+    if (this.#durable === undefined) this.timerRowsStored = false
+    this.#mode = 'active'
+    if (!this.#recovered && this.#durable !== undefined) {
+      const recovery: unknown = this.kind.recovery(this.#durable)
+      if (recovery !== undefined) this.#inbox.unshift(this.#services.internalAsk(recovery))
+    }
+    this.#recovered = true
+    this.#concludeRunning()
+    this.#services.touched(this)
+    this.wake()
+  }
+
+  /** Folds an entity's rows up to and including sequence `last`. */
+  #fold(stored: StoredEntity, last: number): unknown {
+    const { kind } = this
+    let state: unknown
+    let seq = 0
+    if (stored.snapshot !== undefined && stored.snapshot.seq <= last) {
+      state = kind.restore({
+        state: decodeState<object>(stored.snapshot.data),
+        private: stored.snapshot.private === null ? undefined : decodeState<object>(stored.snapshot.private),
+      })
+      seq = stored.snapshot.seq
+    }
+    for (const row of stored.rows) {
+      if (row.seq <= seq) continue
+      if (row.seq > last) break
+      assert(row.seq === seq + 1, 'an entity has no gaps', { expected: seq + 1, found: row.seq })
+      const { events } = decodeDecision<object>(row.data, row.private)
+      state = kind.apply(state, events, { seq: row.seq, at: row.at, epoch: row.epoch })
+      seq = row.seq
+    }
+    return state
+  }
+}

@@ -1,0 +1,105 @@
+/** Payments as the host knows them: the pure machine of domain/payment, told what this node knows of merchants and PSPs. */
+import type { RequestRecord } from '../domain/decision.ts'
+import { paymentIdOfEntity } from '../domain/ids.ts'
+import { transfersOf } from '../domain/ledger/posting.ts'
+import type { MerchantDirectory } from '../domain/merchant/directory.ts'
+import type { PaymentAnswer } from '../domain/payment/answers.ts'
+import type { PaymentCommand, ReadPayment, TimerKind } from '../domain/payment/commands.ts'
+import { decide } from '../domain/payment/decide.ts'
+import { applyDecision } from '../domain/payment/evolve.ts'
+import { effectsOf } from '../domain/payment/plan.ts'
+import type { PaymentEffect } from '../domain/payment/effects.ts'
+import type { PaymentEvent } from '../domain/payment/events.ts'
+import type { ConnectionProfile } from '../domain/payment/operations.ts'
+import type { PaymentRejection } from '../domain/payment/rejections.ts'
+import type { Payment } from '../domain/payment/state.ts'
+import { timersOf } from '../domain/payment/timers.ts'
+import type { Random } from '../runtime/random.ts'
+import type { EntityKind } from './entity-kind.ts'
+
+export interface PaymentKindOptions {
+  readonly directory: Pick<MerchantDirectory, 'get'>
+  readonly connections: ReadonlyMap<string, ConnectionProfile>
+  readonly random: Random
+}
+
+export type PaymentKind = EntityKind<
+  Payment,
+  PaymentCommand | ReadPayment,
+  PaymentEvent,
+  PaymentRejection,
+  PaymentEffect,
+  PaymentAnswer
+>
+
+const closed: ReadonlySet<Payment['lifecycle']['status']> = new Set(['canceled', 'expired', 'failed', 'captured'])
+
+export function paymentKind(options: PaymentKindOptions): PaymentKind {
+  const { directory, connections, random } = options
+  return {
+    name: 'payment',
+    openTimerKinds: ['call_deadline', 'inquiry'] satisfies TimerKind[],
+    commandType: (command) => command.type,
+
+    decide(state, command, context) {
+      if (command.type === 'ReadPayment') return { kind: 'ignored', reason: 'a read decides nothing' }
+      const merchant = state?.merchant ?? ('request' in command ? command.request.merchant : undefined)
+      return decide(state, command, {
+        paymentId: paymentIdOfEntity(context.address.entity),
+        now: context.now,
+        epoch: context.epoch,
+        merchant: merchant === undefined ? undefined : directory.get(merchant),
+        connections,
+        nonce: random.hex(16),
+      })
+    },
+    apply: applyDecision,
+    transfers: transfersOf,
+    effects: effectsOf,
+    timers: timersOf,
+    timerCommand: (timer) => ({
+      type: 'FireTimer',
+      timer: timer.kind as TimerKind,
+      ...(timer.operationId !== '' && { operationId: timer.operationId }),
+    }),
+    recovery: (state) =>
+      [...state.attempts, ...state.captures, ...state.voids, ...state.refunds].some(
+        (operation) => operation.status === 'planned' || operation.status === 'inquiring',
+      )
+        ? { type: 'RecoverOperations' }
+        : undefined,
+    directoryEntry: () => undefined,
+    sequence: (state) => state.seq,
+    updatedAt: (state) => state.updatedAt,
+    isClosed: (state) => closed.has(state.lifecycle.status),
+
+    read(state, command) {
+      if (command.type !== 'ReadPayment') return undefined
+      if (state === undefined || state.merchant !== command.merchant || state.mode !== command.mode) {
+        return { kind: 'rejected', rejection: { code: 'payment_not_found' } }
+      }
+      return { kind: 'payment', state, replayed: false }
+    },
+    requestKey: (command) => ('request' in command ? command.request.idempotencyKey : undefined),
+    request: (state, key): RequestRecord | undefined =>
+      Object.hasOwn(state.requests, key) ? state.requests[key] : undefined,
+    answer(state, request, replayed) {
+      if (state === undefined) return { kind: 'rejected', rejection: { code: 'payment_not_found' } }
+      return { kind: 'payment', state, replayed, ...(request !== undefined && { request }) }
+    },
+    reject: (rejection, state) => ({ kind: 'rejected', rejection, ...(state !== undefined && { state }) }),
+    inUse: () => ({ kind: 'in_use' }),
+
+    snapshot(state) {
+      const { paymentMethod, customer, description, returnUrl, ...open } = state
+      const hidden = {
+        ...(paymentMethod !== undefined && { paymentMethod }),
+        ...(customer !== undefined && { customer }),
+        ...(description !== undefined && { description }),
+        ...(returnUrl !== undefined && { returnUrl }),
+      }
+      return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
+    },
+    restore: (parts) => ({ ...parts.state, ...parts.private }) as Payment,
+  }
+}
