@@ -1,6 +1,6 @@
 /**
  * The journal as actors see it: ownership of shards, appends that prove it, reads, snapshots and the rows kept under
- * each shard's cursor. Implementations: `MemoryJournal` (below-mentioned twin, `journal-memory.ts`) and Postgres
+ * each shard's cursor. Implementations: `MemoryJournal` (`journal-memory.ts`) and Postgres
  * (`persistence/postgres-journal.ts`); one conformance suite holds both to the same claims (`journal-conformance.ts`).
  *
  * Guarantees:
@@ -169,10 +169,17 @@ export class JournalError extends Error {
   readonly code: JournalErrorCode
   /** Whether the same request may succeed later without anyone changing anything. */
   readonly canRetry: boolean
+  /** The shards it is about, where it is about some and not about the server as a whole. */
+  readonly shards: readonly number[]
 
-  constructor(code: JournalErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: JournalErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly shards?: readonly number[] } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.shards = options.shards ?? []
     this.canRetry = code === 'journal_unavailable' || code === 'journal_outcome_unknown'
   }
 }

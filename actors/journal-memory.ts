@@ -1,0 +1,394 @@
+/**
+ * The in-memory twin of the Postgres journal: the same claims (journal-conformance.ts), the same conflicts, no server.
+ * Several journals over one {@link MemoryDatabase} are several nodes.
+ *
+ * Like its twin it writes one flush at a time, takes positions when the flush is formed, and settles after it. It reads no
+ * clock but for the epoch records' `at`, and has no task but what it hands to `defer`, so that a test or a simulation
+ * decides when anything happens. Faults are injected per flush ({@link MemoryJournal.failNextFlush},
+ * {@link MemoryJournal.hangNextFlush}) or in the database (`available`, `restore`).
+ */
+import { pack } from 'msgpackr'
+import type { Clock } from '../runtime/clock.ts'
+import {
+  type Append,
+  type AppendOutcome,
+  type CursorAdvance,
+  type EntityKey,
+  type Journal,
+  JournalError,
+  type JournalErrorCode,
+  type JournalRow,
+  type OpenedShard,
+  type Ownership,
+  type SnapshotRecord,
+  type StoredEntity,
+  type TimerRow,
+} from './journal.ts'
+import { epochEntity, type MemoryDatabase, type MemoryWriteResult } from './memory-database.ts'
+
+/** How the next flush ends, instead of well. */
+export type MemoryFault =
+  /** Committed, but the answer was lost. */
+  | 'unknown_committed'
+  /** The connection was lost before anything was executed. */
+  | 'unknown_lost'
+  /** A constraint refused every decision of it. */
+  | 'refused'
+  /** The server said that it cannot: definitely not written. */
+  | 'unavailable'
+
+/** A flush whose statement has not reached the server. */
+export interface HungFlush {
+  /** Executes the statement now; if its node still waits for it, it is settled with the outcome. */
+  release(): void
+  /** Its node stops waiting: the outcome is unknown to it, and the statement may still be executed. */
+  giveUp(): void
+}
+
+export interface MemoryJournalOptions {
+  readonly node: string
+  readonly incarnation: string
+  readonly clock: Clock
+  /** Runs a task later, in order, never at once. Default: `queueMicrotask`. */
+  readonly defer?: (task: () => void) => void
+}
+
+interface Held {
+  epoch: number
+  /** Position of the last row that this journal knows of. */
+  tail: number
+  status: 'held' | 'uncertain' | 'lost'
+  readonly queue: Append[]
+  inFlight: boolean
+}
+
+/** Appends of one shard in a flush. */
+interface Slice {
+  readonly shard: number
+  readonly held: Held
+  readonly epoch: number
+  readonly first: number
+  readonly appends: readonly Append[]
+}
+
+export class MemoryJournal implements Journal {
+  readonly #database: MemoryDatabase
+  readonly #node: string
+  readonly #incarnation: string
+  readonly #clock: Clock
+  readonly #defer: (task: () => void) => void
+  readonly #held = new Map<number, Held>()
+  /** Shard → last position acknowledged as durable, kept over changes of epoch. */
+  readonly #acknowledged = new Map<number, number>()
+  /** Shards that may have something queued. */
+  readonly #ready = new Set<number>()
+  #scheduled = false
+  #flushing = false
+  #closed = false
+  #fault: MemoryFault | undefined
+  #hang: { release: boolean; giveUp: boolean; wake: () => void } | undefined
+  #idle: (() => void)[] = []
+
+  constructor(database: MemoryDatabase, options: MemoryJournalOptions) {
+    this.#database = database
+    this.#node = options.node
+    this.#incarnation = options.incarnation
+    this.#clock = options.clock
+    this.#defer = options.defer ?? queueMicrotask
+    database.startIncarnation(options.node, options.incarnation)
+  }
+
+  // --- faults ----------------------------------------------------------------------------------------------------------
+
+  failNextFlush(fault: MemoryFault): void {
+    this.#fault = fault
+  }
+
+  hangNextFlush(): HungFlush {
+    const hang = { release: false, giveUp: false, wake: (): void => undefined }
+    this.#hang = hang
+    return {
+      release: () => {
+        hang.release = true
+        hang.wake()
+      },
+      giveUp: () => {
+        hang.giveUp = true
+        hang.wake()
+      },
+    }
+  }
+
+  // --- ownership -------------------------------------------------------------------------------------------------------
+
+  async acquire(shards: readonly number[]): Promise<readonly Ownership[]> {
+    const sorted = [...new Set(shards)].sort((a, b) => a - b)
+    for (const shard of sorted) {
+      const held = this.#held.get(shard)
+      if (held === undefined) continue
+      held.status = held.status === 'lost' ? 'lost' : 'uncertain'
+      this.#settleQueued(held, { kind: 'refused', error: failure('journal_unavailable', shard) })
+    }
+    while (sorted.some((shard) => this.#held.get(shard)?.inFlight)) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+    await this.#statement()
+    const behind = sorted.filter(
+      (shard) => this.#database.shard(shard).rows.length < (this.#acknowledged.get(shard) ?? 0),
+    )
+    if (behind.length > 0) {
+      throw new JournalError(
+        'journal_lost_acknowledged_rows',
+        `acknowledged rows of shards ${behind.join(', ')} are gone`,
+        {
+          shards: behind,
+        },
+      )
+    }
+    const taken = sorted.flatMap((shard) => {
+      const epoch = this.#database.take(shard, this.#node, this.#incarnation)
+      return epoch === undefined ? [] : [{ shard, epoch }]
+    })
+    await this.#statement()
+    return taken.flatMap(({ shard, epoch }) => {
+      const openedAt = this.#database.writeEpochRecord(shard, epoch, this.#epochRecord(shard, epoch))
+      if (openedAt === undefined) return []
+      this.#held.set(shard, { epoch, tail: openedAt, status: 'held', queue: [], inFlight: false })
+      this.#acknowledged.set(shard, openedAt)
+      return [{ shard, epoch, openedAt }]
+    })
+  }
+
+  async open(
+    ownerships: readonly Ownership[],
+    horizon: number,
+    openKinds: readonly string[],
+  ): Promise<readonly OpenedShard[]> {
+    await this.#statement()
+    const wanted = ({ due, kind }: TimerRow): boolean => due < horizon || openKinds.includes(kind)
+    return ownerships
+      .toSorted((a, b) => a.shard - b.shard)
+      .flatMap((ownership) => {
+        const cursor = this.#database.claimCursor(ownership.shard, ownership.epoch)
+        if (cursor === undefined) return []
+        const tail = this.#database.shard(ownership.shard).rows.slice(cursor)
+        return [{ ownership, cursor, timers: this.#database.timers(ownership.shard, wanted), tail }]
+      })
+  }
+
+  async proveOwnership({ shard, epoch }: Ownership): Promise<boolean> {
+    await this.#statement()
+    return this.#database.shard(shard).epoch === epoch
+  }
+
+  // --- appends -----------------------------------------------------------------------------------------------------------
+
+  append({ shard, epoch }: Ownership, append: Append): void {
+    const held = this.#held.get(shard)
+    const refusal = this.#refusal(shard, epoch, held)
+    if (refusal !== undefined || held === undefined) {
+      this.#defer(() => append.settle(refusal ?? { kind: 'fenced', error: failure('journal_fenced', shard) }))
+      return
+    }
+    held.queue.push(append)
+    this.#ready.add(shard)
+    this.#schedule()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#flushing || this.#scheduled) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  #refusal(shard: number, epoch: number, held: Held | undefined): AppendOutcome | undefined {
+    if (this.#closed) return { kind: 'refused', error: failure('journal_closed', shard) }
+    if (held === undefined || held.epoch !== epoch || held.status === 'lost') {
+      return { kind: 'fenced', error: failure('journal_fenced', shard) }
+    }
+    if (held.status === 'uncertain') return { kind: 'refused', error: failure('journal_unavailable', shard) }
+    return undefined
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#flushing || this.#ready.size === 0) return
+    this.#scheduled = true
+    this.#defer(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const slices: Slice[] = []
+    for (const shard of this.#ready) {
+      const held = this.#held.get(shard)
+      if (held === undefined || held.queue.length === 0) continue
+      held.inFlight = true
+      slices.push({ shard, held, epoch: held.epoch, first: held.tail + 1, appends: held.queue.splice(0) })
+    }
+    this.#ready.clear()
+    if (slices.length === 0) {
+      this.#wakeIdle()
+      return
+    }
+    this.#flushing = true
+    const hang = this.#hang
+    this.#hang = undefined
+    if (hang === undefined) this.#execute(slices)
+    else this.#waitFor(hang, slices)
+  }
+
+  #waitFor(hang: { release: boolean; giveUp: boolean; wake: () => void }, slices: readonly Slice[]): void {
+    let waiting = true
+    hang.wake = () => {
+      if (hang.giveUp && waiting) {
+        waiting = false
+        this.#finish(slices, () => this.#settleUnknown(slices))
+      } else if (hang.release) {
+        hang.release = false
+        if (waiting) this.#execute(slices)
+        else for (const slice of slices) this.#write(slice)
+        waiting = false
+      }
+    }
+    if (hang.release || hang.giveUp) hang.wake()
+  }
+
+  #execute(slices: readonly Slice[]): void {
+    const fault = this.#database.available ? this.#fault : 'unavailable'
+    this.#fault = undefined
+    if (fault === 'unknown_committed') for (const slice of slices) this.#write(slice)
+    if (fault === 'unknown_committed' || fault === 'unknown_lost') {
+      this.#finish(slices, () => this.#settleUnknown(slices))
+    } else if (fault !== undefined) {
+      const code = fault === 'refused' ? 'journal_refused' : 'journal_unavailable'
+      this.#finish(slices, () => {
+        for (const slice of slices) this.#settleRefused(slice, slice.appends, code)
+      })
+    } else {
+      const results = slices.map((slice) => ({ slice, result: this.#write(slice) }))
+      this.#finish(slices, () => {
+        for (const { slice, result } of results) this.#settle(slice, result)
+      })
+    }
+  }
+
+  #write({ shard, epoch, first, appends }: Slice): MemoryWriteResult {
+    return this.#database.write({ shard, epoch, first, records: appends.map(({ record }) => record) })
+  }
+
+  #finish(slices: readonly Slice[], settle: () => void): void {
+    this.#defer(() => {
+      this.#flushing = false
+      for (const { held } of slices) held.inFlight = false
+      settle()
+      this.#schedule()
+      this.#wakeIdle()
+    })
+  }
+
+  #settle(slice: Slice, result: MemoryWriteResult): void {
+    const { shard, held, appends } = slice
+    if (result.kind !== 'written') {
+      const code = result.kind === 'no_predecessor' ? 'journal_lost_acknowledged_rows' : 'journal_fenced'
+      const outcome: AppendOutcome = { kind: 'fenced', error: failure(code, shard) }
+      held.status = 'lost'
+      for (const append of appends) append.settle(outcome)
+      this.#settleQueued(held, outcome)
+      return
+    }
+    const durable = result.positions.filter((position) => position !== undefined)
+    held.tail += durable.length
+    this.#acknowledged.set(shard, held.tail)
+    const refused: Append[] = []
+    for (const [index, append] of appends.entries()) {
+      const position = result.positions[index]
+      if (position === undefined) refused.push(append)
+      else append.settle({ kind: 'durable', position })
+    }
+    this.#settleRefused(slice, refused, 'journal_refused')
+  }
+
+  /** Refuses these, and what is queued behind them of the same entities: its sequence would leave a gap. */
+  #settleRefused({ shard, held }: Slice, refused: readonly Append[], code: JournalErrorCode): void {
+    if (refused.length === 0) return
+    const entities = new Set(refused.map(({ record }) => record.entity))
+    const queued = held.queue.splice(0)
+    const behind = queued.filter(({ record }) => entities.has(record.entity))
+    held.queue.push(...queued.filter(({ record }) => !entities.has(record.entity)))
+    for (const append of [...refused, ...behind]) append.settle({ kind: 'refused', error: failure(code, shard) })
+  }
+
+  #settleUnknown(slices: readonly Slice[]): void {
+    for (const { shard, held, appends } of slices) {
+      if (held.status === 'held') held.status = 'uncertain'
+      for (const append of appends) append.settle({ kind: 'unknown', error: failure('journal_outcome_unknown', shard) })
+      this.#settleQueued(held, { kind: 'refused', error: failure('journal_unavailable', shard) })
+    }
+  }
+
+  #settleQueued(held: Held, outcome: AppendOutcome): void {
+    const queued = held.queue.splice(0)
+    if (queued.length > 0) this.#defer(() => queued.forEach((append) => append.settle(outcome)))
+  }
+
+  #wakeIdle(): void {
+    const waiting = this.#idle
+    this.#idle = []
+    for (const wake of waiting) wake()
+  }
+
+  // --- reads and rows under the cursor -----------------------------------------------------------------------------------
+
+  async load(key: EntityKey, upTo = Number.MAX_SAFE_INTEGER): Promise<StoredEntity> {
+    await this.#statement()
+    return this.#database.load(key, upTo)
+  }
+
+  async readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]> {
+    await this.#statement()
+    return this.#database.shard(shard).rows.slice(position, position + limit)
+  }
+
+  async saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void> {
+    await this.#statement()
+    for (const snapshot of snapshots) this.#database.saveSnapshot(snapshot)
+  }
+
+  async advance(advances: readonly CursorAdvance[]): Promise<readonly number[]> {
+    await this.#statement()
+    return advances.filter((advance) => !this.#database.advance(advance)).map(({ shard }) => shard)
+  }
+
+  async timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {
+    await this.#statement()
+    return shards
+      .flatMap((shard) => this.#database.timers(shard, ({ due }) => due < horizon))
+      .sort((a, b) => a.due - b.due)
+  }
+
+  /** One round trip to the server. */
+  async #statement(): Promise<void> {
+    await new Promise<void>((resolve) => this.#defer(resolve))
+    if (this.#closed) throw new JournalError('journal_closed', 'the journal is closed')
+    if (!this.#database.available) throw new JournalError('journal_unavailable', 'the journal is unavailable')
+  }
+
+  #epochRecord(shard: number, epoch: number) {
+    return {
+      shard,
+      entity: epochEntity,
+      seq: epoch,
+      command: epochEntity,
+      type: 'epoch',
+      at: this.#clock.now(),
+      data: pack({ v: 1, node: this.#node, incarnation: this.#incarnation }),
+      private: null,
+      keyId: null,
+    }
+  }
+}
+
+function failure(code: JournalErrorCode, shard: number): JournalError {
+  return new JournalError(code, `${code} (shard ${shard})`, { shards: [shard] })
+}
