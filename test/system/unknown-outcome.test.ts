@@ -1,0 +1,99 @@
+/**
+ * Operations whose outcome nobody knows after a crash. Whatever the PSP's address does on the repeat (refuses the
+ * connection, answers 400 or 429), it says nothing about the first send: the operation stays unknown, nothing falls back,
+ * no new key is used, until the PSP can be asked.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client, paymentIn } from './support/client.ts'
+import { Stack } from './support/stack.ts'
+
+let stack: Stack
+let client: Client
+
+beforeAll(async () => {
+  stack = await Stack.start()
+  client = new Client(stack.merchantUrl, stack.apiKeys[0] as string)
+})
+
+afterAll(async () => {
+  await client.close()
+  await stack.stop()
+})
+
+const body = { amount: 700, currency: 'eur', payment_method: 'pm_card_visa' }
+
+/** Sends a create whose authorization reaches the PSP, and kills the server before the PSP has answered. */
+async function killedInFlight(key: string, effect: 'before' | 'after'): Promise<string> {
+  await stack.behave([{ probability: 1, action: `timeout_${effect}`, match: { operation: 'authorize' } }])
+  const lost = client.send('POST', '/v1/payments', key, body).catch(() => undefined)
+  const until = performance.now() + 10_000
+  let id: string | undefined
+  while (id === undefined) {
+    if (performance.now() > until) throw new Error('the authorization never reached the simulator')
+    const seen = (await stack.book()).filter((line) => line.operation === 'authorize')
+    id = seen.map((line) => line.payment).find((payment) => payment !== undefined && !known.has(payment))
+    await pause(20)
+  }
+  known.add(id)
+  await stack.server?.end('SIGKILL')
+  await lost
+  return id
+}
+
+const known = new Set<string>()
+
+async function expectStillUnknown(id: string): Promise<void> {
+  const view = await client.get(id)
+  expect(view.status).toBe('pending')
+  expect(view.pending_reason).toBe('psp_outcome_unknown')
+  const keys = new Set((await stack.book(id)).map((line) => line.idempotency_key))
+  expect(keys.size).toBe(1)
+}
+
+async function expectCapturedOnce(id: string): Promise<void> {
+  const until = performance.now() + 60_000
+  let view = await client.get(id)
+  while (view.status === 'pending' && performance.now() < until) {
+    await pause(200)
+    view = await client.get(id)
+  }
+  expect(view.status).toBe('captured')
+  const lines = await stack.book(id)
+  expect(lines.filter((line) => line.operation === 'authorize' && line.effect)).toHaveLength(1)
+  expect(new Set(lines.map((line) => line.idempotency_key)).size).toBe(1)
+}
+
+test('a recovered operation whose PSP refuses the connection stays unknown, and is settled when the PSP is back', async () => {
+  const id = await killedInFlight('refused', 'after')
+  await stack.simulator?.end('SIGKILL')
+  await stack.startServer()
+  await pause(2500)
+  const view = await client.get(id)
+  expect(view.status).toBe('pending')
+  expect(view.pending_reason).toBe('psp_outcome_unknown')
+  await stack.startSimulator()
+  await expectCapturedOnce(id)
+})
+
+for (const status of [400, 429]) {
+  test(`a recovered operation whose repeat answers ${status} stays unknown: no fallback, no new key`, async () => {
+    const id = await killedInFlight(`repeat-${status}`, 'after')
+    await stack.behave([{ probability: 1, action: 'status', status, match: { method: 'any' } }])
+    await stack.startServer()
+    await pause(2500)
+    await expectStillUnknown(id)
+    await stack.behave([])
+    await expectCapturedOnce(id)
+  })
+}
+
+test('an authorization that never took effect before the crash takes effect once, by the identical request', async () => {
+  const id = await killedInFlight('never', 'before')
+  await stack.behave([])
+  await stack.startServer()
+  await expectCapturedOnce(id)
+  const again = await client.insist('POST', '/v1/payments', 'never', body)
+  expect(again.status).toBe(201)
+  expect(paymentIn(again)?.id).toBe(id)
+})
