@@ -35,6 +35,18 @@ export interface SnapshotParts {
   readonly private: object | undefined
 }
 
+const snakeNames = new Map<string, string>()
+
+/** `CreatePayment` as the journal writes it: `create_payment`. */
+export function snakeCase(name: string): string {
+  let snake = snakeNames.get(name)
+  if (snake === undefined) {
+    snake = name.replace(/[A-Z]/g, (letter, at: number) => `${at === 0 ? '' : '_'}${letter.toLowerCase()}`)
+    snakeNames.set(name, snake)
+  }
+  return snake
+}
+
 export interface DirectoryEntry {
   readonly merchant: string
   readonly version: number
@@ -44,7 +56,7 @@ export interface DirectoryEntry {
 export interface EntityKind<State, Command, Event extends object, Rejection, Effect, Answer> {
   /** Prefix of the journal's `type` column. */
   readonly name: string
-  /** Type of a command, for the journal's `type` column. */
+  /** The command's name in the journal's `type` column, behind the kind's: lower case, digits and `_`. */
   commandType(command: Command): string
   decide(state: State | undefined, command: Command, context: DecideContext): Decision<Event, Rejection>
   /** Folds one decision. Total: what is journaled is never refused. */

@@ -170,11 +170,20 @@ export class Entity {
     if (this.#mode === 'active' && this.#inbox.length > 0) this.#actor.wake()
   }
 
-  /** Refuses all that is still in the inbox; facts stay. */
-  refuseQueued(reason: string): void {
+  /**
+   * Tells everyone who waits for the journal that it is away; facts stay. A decision whose commit is in doubt stays in the
+   * pipeline: the shard's recovery says what became of it, and its effects follow from that.
+   */
+  refuseWaiting(reason: string): void {
     const queued = this.#inbox
     this.#inbox = queued.filter((ask) => ask.internal)
     for (const ask of queued) if (!ask.internal) ask.unavailable('not_accepted', reason)
+    for (const entry of this.#pipeline) {
+      const certainty = entry.outcome?.kind === 'refused' ? 'not_accepted' : 'acceptance_unknown'
+      for (const ask of [entry.ask, ...entry.gated.map((gated) => gated.ask)]) {
+        if (!ask.internal) ask.unavailable(certainty, reason)
+      }
+    }
   }
 
   /** The shard's tail was read: `rows` are this entity's rows in it. What is not among them was never executed. */
@@ -484,7 +493,7 @@ export class Entity {
       (error: unknown) => {
         if (this.#mode === 'gone') return
         this.#services.trouble(this, 'load_failed', error)
-        this.refuseQueued('journal_unavailable')
+        this.refuseWaiting('journal_unavailable')
         if (this.#inbox.length === 0 && !this.dirty && this.calls === 0) return this.remove('journal_unavailable')
         this.#services.clock.schedule(this.#services.limits.loadRetryMs, () => {
           if (this.#mode === 'loading') this.#load()

@@ -369,7 +369,7 @@ export class Host implements Router {
     observer.shardUncertain(shard.number)
     this.#deadlines.add(since + limits.holdMs, () => {
       if (this.#uncertainSince.get(shard.number) !== since) return
-      for (const entity of [...shard.entities.values()]) entity.refuseQueued('journal_unavailable')
+      for (const entity of [...shard.entities.values()]) entity.refuseWaiting('journal_unavailable')
     })
   }
 

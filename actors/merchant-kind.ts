@@ -4,7 +4,7 @@ import { decide } from '../domain/merchant/decide.ts'
 import type { MerchantEvent } from '../domain/merchant/events.ts'
 import { applyDecision } from '../domain/merchant/evolve.ts'
 import type { MerchantConfiguration } from '../domain/merchant/state.ts'
-import type { EntityKind } from './entity-kind.ts'
+import { type EntityKind, snakeCase } from './entity-kind.ts'
 
 export type MerchantAnswer =
   | { readonly kind: 'merchant'; readonly configuration: MerchantConfiguration }
@@ -15,12 +15,19 @@ interface Merchant {
   readonly updatedAt: number
 }
 
-export type MerchantKind = EntityKind<Merchant, MerchantCommand, MerchantEvent, MerchantRejection, never, MerchantAnswer>
+export type MerchantKind = EntityKind<
+  Merchant,
+  MerchantCommand,
+  MerchantEvent,
+  MerchantRejection,
+  never,
+  MerchantAnswer
+>
 
 export const merchantKind: MerchantKind = {
   name: 'merchant',
   openTimerKinds: [],
-  commandType: (command) => command.type,
+  commandType: (command) => snakeCase(command.type),
   decide: (state, command, { now, epoch }) => decide(state?.configuration, command, { now, epoch }),
   apply: (state, events, meta) => ({
     configuration: applyDecision(state?.configuration, events, meta),

@@ -15,7 +15,7 @@ import type { PaymentRejection } from '../domain/payment/rejections.ts'
 import type { Payment } from '../domain/payment/state.ts'
 import { timersOf } from '../domain/payment/timers.ts'
 import type { Random } from '../runtime/random.ts'
-import type { EntityKind } from './entity-kind.ts'
+import { type EntityKind, snakeCase } from './entity-kind.ts'
 
 export interface PaymentKindOptions {
   readonly directory: Pick<MerchantDirectory, 'get'>
@@ -39,7 +39,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
   return {
     name: 'payment',
     openTimerKinds: ['call_deadline', 'inquiry'] satisfies TimerKind[],
-    commandType: (command) => command.type,
+    commandType: (command) => snakeCase(command.type),
 
     decide(state, command, context) {
       if (command.type === 'ReadPayment') return { kind: 'ignored', reason: 'a read decides nothing' }
