@@ -1,0 +1,37 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadConfig } from '../runtime/config.ts'
+import { serverSettings, startSettings } from './config.ts'
+import { configPage } from './config-page.ts'
+
+test('docs/config.md is current (npm run docs writes it)', () => {
+  expect(readFileSync(new URL('../docs/config.md', import.meta.url), 'utf8')).toBe(configPage())
+})
+
+test('a server needs a database, its two keys and the key of its PSP, and nothing else', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'shardpay-config-'))
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text)
+    return join(directory, name)
+  }
+  const config = loadConfig(serverSettings, {
+    DATABASE_URL: 'postgresql://localhost/pay',
+    SHARDPAY_ID_KEY_FILE: file('id', 'ab'.repeat(32)),
+    SHARDPAY_KEY_SECRET_FILE: file('secret', 'cd'.repeat(32)),
+    SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe', 'sk_test_simulated\n'),
+  })
+  expect(config).toMatchObject({ merchantHost: '127.0.0.1', merchantPort: 8080, nodeId: 'node-1', seedFile: undefined })
+  expect(config.stripeTestSecretKey).toBe('sk_test_simulated')
+})
+
+test('npm start needs no setting at all', () => {
+  expect(loadConfig(startSettings, {})).toEqual({
+    databaseUrl: undefined,
+    merchantPort: 8080,
+    simulatorPort: 12_111,
+    postgresPort: 54_329,
+    logLevel: 'warn',
+  })
+})
