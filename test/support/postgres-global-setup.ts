@@ -1,0 +1,23 @@
+/** One server with fsync for all `*.pg.test.ts` of a run, with a migrated database that tests' databases are copied from. */
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { migrate } from '../../persistence/migrate.ts'
+import { startPostgres } from './postgres.ts'
+import { templateDatabase, withDatabase } from './test-database.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    postgresUrl: string
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startPostgres()
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  await client.query(`CREATE DATABASE ${templateDatabase}`)
+  await client.end()
+  await migrate(withDatabase(server.url, templateDatabase))
+  project.provide('postgresUrl', server.url)
+  return () => server.stop()
+}
