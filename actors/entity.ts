@@ -312,7 +312,8 @@ export class Entity {
       return this.#gate(ask, () => this.#answerAt(ask, seq, request))
     }
     const waiters = this.#running?.get(request.idempotencyKey)
-    if (waiters !== undefined && !ask.attach) return this.#gate(ask, () => ask.answer(kind.inUse()))
+    const waiting = waiters?.some((waiter) => waiter.ask.stage !== 'answered') ?? false
+    if (waiting && !ask.attach) return this.#gate(ask, () => ask.answer(kind.inUse()))
     // Nobody waits any more (the first caller was told 202, or its process died): the repeat waits in its place.
     this.#gate(ask, () => this.#wait(ask, request.idempotencyKey, true))
   }

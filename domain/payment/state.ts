@@ -73,6 +73,10 @@ interface OperationBase {
   readonly notAfter: number
   /** Until when the identical request may be repeated as an inquiry. */
   readonly repeatUntil: number
+  /** `absent` is believed only after this instant: the PSP's longest processing time has passed. */
+  readonly quietUntil: number
+  /** How long it may stay `accepted` before it is asked about. */
+  readonly acceptedWithinMs: number
   /** The PSP's id of the object this operation made, once known. */
   readonly pspReference?: string
   readonly endedAt?: number
@@ -89,9 +93,8 @@ export interface Doubt {
   readonly reason: UnknownReason
   /** Inquiries made so far. */
   readonly inquiries: number
+  /** When to ask next; while `inquiring`, when to ask again if no answer came. */
   readonly nextInquiryAt: number
-  /** `absent` is believed only after this instant. */
-  readonly quietUntil: number
   /** The PSP stored an error for this key: look it up, do not repeat. */
   readonly repeatIsUseless: boolean
 }
@@ -109,6 +112,8 @@ export interface Attempt extends OperationBase {
   readonly step: 'authorize' | 'complete'
   /** Minor units of this authorization that were given back: voided, expired or released. */
   readonly releasedMinor: number
+  /** It succeeded when nobody wanted it any more (late, or a smaller amount): it is compensated and carries no payment. */
+  readonly unwanted: boolean
 }
 
 export interface Capture extends OperationBase {
@@ -117,8 +122,6 @@ export interface Capture extends OperationBase {
   readonly final: boolean
   /** Minor units taken back by the PSP after success. */
   readonly reversedMinor: number
-  /** Tries of an automatic capture that ended in a soft decline or were not sent. */
-  readonly retries: number
 }
 
 export interface Void extends OperationBase {
@@ -179,6 +182,8 @@ export interface Payment {
   readonly lifecycle: Lifecycle
   /** Set when the merchant asked to cancel while the outcome was open: it wins, no fallback. */
   readonly cancelRequestedAt?: number
+  /** When an automatic capture that failed is tried again. */
+  readonly captureRetryAt?: number
   readonly attempts: readonly Attempt[]
   readonly captures: readonly Capture[]
   readonly voids: readonly Void[]
