@@ -35,6 +35,7 @@ interface OfOperation {
 export type PaymentEvent =
   | {
       readonly type: 'PaymentCreated'
+      readonly payment: string
       readonly request: AcceptedRequest
       readonly merchant: string
       readonly mode: Mode

@@ -1,0 +1,168 @@
+/** Facts about a payment that are never stored: amounts, public sub-statuses, which operation is which. */
+import type { RequestRecord } from '../decision.ts'
+import type { OperationStatus } from './operations.ts'
+import type { Attempt, Capture, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
+
+/** Minor units. */
+export interface Amounts {
+  /** Authorized by the attempt that carries the payment. */
+  readonly authorized: number
+  /** What a capture may still take. */
+  readonly capturable: number
+  /** Captured, what the PSP took back subtracted. */
+  readonly captured: number
+  /** Captures planned whose outcome is open. */
+  readonly capturing: number
+  readonly refunded: number
+  /** Refunds planned whose outcome is open. */
+  readonly refunding: number
+  /** Disputes that are open or lost. */
+  readonly disputed: number
+  /** What a refund may still give back. */
+  readonly refundable: number
+}
+
+export type PendingReason = 'awaiting_psp' | 'psp_outcome_unknown' | 'awaiting_webhook' | 'cancel_requested'
+
+const endedStatuses: ReadonlySet<OperationStatus> = new Set(['succeeded', 'declined', 'not_sent', 'absent'])
+
+/** Nothing more is expected of it; late facts aside. */
+export function hasEnded(operation: { readonly status: OperationStatus }): boolean {
+  return endedStatuses.has(operation.status)
+}
+
+export function inDoubt(operation: { readonly status: OperationStatus }): boolean {
+  return operation.status === 'unknown' || operation.status === 'inquiring' || operation.status === 'manual'
+}
+
+export function statusOf(state: Payment): PaymentStatus {
+  return state.lifecycle.status
+}
+
+const closedStatuses: ReadonlySet<PaymentStatus> = new Set(['canceled', 'expired', 'failed'])
+
+/** `captured` is not closed: refunds and disputes follow. */
+export function isClosed(state: Payment): boolean {
+  return closedStatuses.has(state.lifecycle.status)
+}
+
+export function operationsOf(state: Payment): readonly Operation[] {
+  return [...state.attempts, ...state.captures, ...state.voids, ...state.refunds]
+}
+
+export function findOperation(state: Payment, id: string): Operation | undefined {
+  return (
+    state.attempts.find((operation) => operation.id === id) ??
+    state.captures.find((operation) => operation.id === id) ??
+    state.voids.find((operation) => operation.id === id) ??
+    state.refunds.find((operation) => operation.id === id)
+  )
+}
+
+export function latestAttempt(state: Payment): Attempt | undefined {
+  return state.attempts.at(-1)
+}
+
+/** The attempt whose authorization carries the payment. */
+export function carryingAttempt(state: Payment): Attempt | undefined {
+  return state.attempts.findLast((attempt) => attempt.status === 'succeeded' && !attempt.unwanted)
+}
+
+export function openCaptures(state: Payment): readonly Capture[] {
+  return state.captures.filter((capture) => !hasEnded(capture))
+}
+
+export function openVoid(state: Payment): Void | undefined {
+  return state.voids.find((operation) => !hasEnded(operation))
+}
+
+export function openRefunds(state: Payment): readonly Refund[] {
+  return state.refunds.filter((refund) => !hasEnded(refund))
+}
+
+export function amounts(state: Payment): Amounts {
+  const carrying = carryingAttempt(state)
+  const authorized = carrying?.authorizedMinor ?? 0
+  const ofCarrying = state.captures.filter((capture) => capture.attemptId === carrying?.id)
+  const taken = sum(ofCarrying.filter((capture) => capture.status === 'succeeded'))
+  const capturing = sum(openCaptures(state))
+  const captured = state.captures.reduce(
+    (total, capture) => total + (capture.status === 'succeeded' ? capture.amountMinor - capture.reversedMinor : 0),
+    0,
+  )
+  const refunded = sum(state.refunds.filter((refund) => refund.status === 'succeeded' && !refund.reversed))
+  const refunding = sum(openRefunds(state))
+  const disputed = sum(state.disputes.filter(({ status }) => status === 'open' || status === 'lost'))
+  const isCapturable =
+    (state.lifecycle.status === 'authorized' || state.lifecycle.status === 'partially_captured') &&
+    openVoid(state) === undefined
+  return {
+    authorized,
+    capturable: isCapturable ? Math.max(0, authorized - taken - capturing - (carrying?.releasedMinor ?? 0)) : 0,
+    captured,
+    capturing,
+    refunded,
+    refunding,
+    disputed,
+    refundable: Math.max(0, captured - refunded - refunding - disputed),
+  }
+}
+
+/** What an authorization still holds at the PSP: neither captured nor given back. */
+export function heldMinor(state: Payment, attempt: Attempt): number {
+  const taken = sum(
+    state.captures.filter(({ status, attemptId }) => status === 'succeeded' && attemptId === attempt.id),
+  )
+  return Math.max(0, attempt.authorizedMinor - taken - attempt.releasedMinor)
+}
+
+export function pendingReason(state: Payment): PendingReason | undefined {
+  if (state.lifecycle.status !== 'pending') return undefined
+  if (state.cancelRequestedAt !== undefined) return 'cancel_requested'
+  const open = operationsOf(state).filter((operation) => !hasEnded(operation))
+  if (open.some(inDoubt)) return 'psp_outcome_unknown'
+  if (open.some((operation) => operation.status === 'accepted')) return 'awaiting_webhook'
+  return 'awaiting_psp'
+}
+
+export function refundStatus(state: Payment): 'none' | 'partial' | 'full' {
+  const { refunded, captured } = amounts(state)
+  if (refunded === 0) return 'none'
+  return refunded >= captured ? 'full' : 'partial'
+}
+
+export function disputeStatus(state: Payment): 'none' | 'open' | 'won' | 'lost' {
+  const statuses = new Set(state.disputes.map(({ status }) => status))
+  if (statuses.has('open') || statuses.has('inquiry')) return 'open'
+  if (statuses.has('lost')) return 'lost'
+  return statuses.has('won') ? 'won' : 'none'
+}
+
+export function settlementStatus(state: Payment): 'none' | 'partial' | 'settled' {
+  const { grossMinor } = state.settlement
+  const { captured, refunded } = amounts(state)
+  if (state.settlement.lines.length === 0) return 'none'
+  return grossMinor === captured - refunded ? 'settled' : 'partial'
+}
+
+/** Whether a request's final answer is known in this state (PAYMENTS 2, "Replay of finished request"). */
+export function isConcluded(state: Payment, request: RequestRecord): boolean {
+  const { status } = state.lifecycle
+  const operation = request.operationId === undefined ? undefined : findOperation(state, request.operationId)
+  switch (request.operation) {
+    case 'create':
+    case 'confirm':
+      return status !== 'pending'
+    case 'capture':
+    case 'refund':
+      return operation === undefined || hasEnded(operation)
+    case 'cancel':
+      if (isClosed(state)) return true
+      if (operation !== undefined) return hasEnded(operation)
+      return status !== 'pending' && status !== 'requires_action'
+  }
+}
+
+function sum(operations: readonly { readonly amountMinor: number }[]): number {
+  return operations.reduce((total, { amountMinor }) => total + amountMinor, 0)
+}

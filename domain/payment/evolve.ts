@@ -1,0 +1,530 @@
+/**
+ * Folds a payment's events into its state. Total: what is journaled is never refused, and nothing here looks at a clock or
+ * decides; the journal row says when (`meta.at`) and under which epoch.
+ *
+ * Lifecycle: an event moves the public status only from where it can; a closed status (canceled, expired, failed) is never
+ * left, whatever late facts come.
+ */
+import type { RequestOperation, RequestRecord, RowMeta } from '../decision.ts'
+import { assert, unreachable } from '../../runtime/assert.ts'
+import { carryingAttempt, findOperation, heldMinor, isClosed, isConcluded } from './derive.ts'
+import type { AcceptedRequest, CallTerms, PaymentEvent } from './events.ts'
+import type { NextAction, OperationStatus } from './operations.ts'
+import {
+  actWithinMs,
+  confirmWithinMs,
+  inquiryPauseMs,
+  inquiryWithinMs,
+  seenFactsMax,
+  settlementLinesMax,
+} from './policy.ts'
+import type { Attempt, Capture, Doubt, Lifecycle, Operation, OperationCause, Payment, Refund, Void } from './state.ts'
+
+/** One decision: all its events, then the bookkeeping of the row. */
+export function applyDecision(state: Payment | undefined, events: readonly PaymentEvent[], meta: RowMeta): Payment {
+  let next = state
+  for (const event of events) next = evolve(next, event, meta)
+  assert(next !== undefined, 'a decision has events')
+  return conclude({ ...next, seq: meta.seq, updatedAt: meta.at }, meta)
+}
+
+/** Marks the requests whose final answer is this decision's state. */
+function conclude(state: Payment, meta: RowMeta): Payment {
+  let requests: Record<string, RequestRecord> | undefined
+  for (const [key, request] of Object.entries(state.requests)) {
+    if (request.concludedSeq !== undefined || !isConcluded(state, request)) continue
+    requests ??= { ...state.requests }
+    requests[key] = { ...request, concludedSeq: meta.seq }
+  }
+  return requests === undefined ? state : { ...state, requests }
+}
+
+export function evolve(state: Payment | undefined, event: PaymentEvent, meta: RowMeta): Payment {
+  if (event.type === 'PaymentCreated') {
+    assert(state === undefined, 'a payment is created once')
+    return created(event, meta)
+  }
+  assert(state !== undefined, 'a payment begins with its creation', { event: event.type })
+  switch (event.type) {
+    case 'RequestAccepted':
+      return remember(state, event.operation, event.request, meta, event.operationId)
+    case 'PaymentConfirmed':
+      return { ...state, ...event.private }
+    case 'RouteChosen':
+      return state
+    case 'AttemptPlanned':
+      return moved(withAttempt(state, plannedAttempt(state, event, meta)), { status: 'pending' })
+    case 'ActionRequired': {
+      const actionBy = meta.at + actWithinMs
+      const next = changeAttempt(state, event.operationId, () => ({
+        status: 'requires_action',
+        pspReference: event.pspReference,
+        action: event.action,
+        actionBy,
+        doubt: undefined,
+      }))
+      return moved(next, requiresAction(event.operationId, event.action, actionBy))
+    }
+    case 'ActionCompleted': {
+      const next = changeAttempt(state, event.operationId, (attempt) => ({
+        status: 'planned',
+        step: 'complete',
+        plannedAt: meta.at,
+        plannedEpoch: meta.epoch,
+        notAfter: meta.at + (attempt.notAfter - attempt.plannedAt),
+        action: undefined,
+        actionBy: undefined,
+      }))
+      return moved(next, { status: 'pending' })
+    }
+    case 'Authorized': {
+      const { operationId: attemptId, captureBefore } = event
+      const next = authorizedAttempt(state, attemptId, event, false, meta)
+      // A cancel that came first wins: the payment stays pending until the void has ended.
+      if (state.cancelRequestedAt !== undefined) return next
+      return moved(next, { status: 'authorized', attemptId, captureBefore })
+    }
+    case 'PartiallyAuthorized':
+      return authorizedAttempt(state, event.operationId, event, true, meta)
+    case 'OperationDeclined':
+      return changeOperation(state, event.operationId, {
+        ...ended('declined', meta),
+        decline: event.decline,
+        ...(event.pspReference !== undefined && { pspReference: event.pspReference }),
+      })
+    case 'OperationNotSent':
+      return changeOperation(state, event.operationId, ended('not_sent', meta))
+    case 'OperationAbsent':
+      return changeOperation(state, event.operationId, ended('absent', meta))
+    case 'OperationAccepted': {
+      const operation = operationOf(state, event.operationId)
+      return changeOperation(state, event.operationId, {
+        status: 'accepted',
+        pspReference: event.pspReference,
+        acceptedUntil: meta.at + operation.acceptedWithinMs,
+        doubt: undefined,
+      })
+    }
+    case 'OutcomeUnknown':
+      return changeOperation(state, event.operationId, {
+        status: 'unknown',
+        doubt: doubted(operationOf(state, event.operationId), event, meta),
+        acceptedUntil: undefined,
+        ...(event.pspReference !== undefined && { pspReference: event.pspReference }),
+      })
+    case 'InquiryPlanned': {
+      const doubt = doubtOf(state, event.operationId)
+      return changeOperation(state, event.operationId, {
+        status: 'inquiring',
+        doubt: { ...doubt, inquiries: doubt.inquiries + 1, nextInquiryAt: meta.at + inquiryWithinMs },
+      })
+    }
+    case 'ManualNeeded':
+      return changeOperation(state, event.operationId, { status: 'manual' })
+    case 'ManuallyResolved':
+      return state
+    case 'PaymentFailed':
+      return moved(state, { status: 'failed', failure: event.failure })
+    case 'PaymentCanceled':
+      return moved(state, { status: 'canceled' })
+    case 'PaymentExpired':
+      return moved(state, { status: 'expired' })
+    case 'CancelRequested':
+      return { ...state, cancelRequestedAt: meta.at }
+    case 'CancelFailed': {
+      const { cancelRequestedAt: _withdrawn, ...rest } = state
+      const attempt = carryingAttempt(state)
+      if (attempt === undefined || state.lifecycle.status !== 'pending') return rest
+      return moved(rest, {
+        status: 'authorized',
+        attemptId: attempt.id,
+        captureBefore: attempt.captureBefore ?? meta.at,
+      })
+    }
+    case 'CapturePlanned': {
+      const { captureRetryAt: _due, ...rest } = state
+      const capture: Capture = {
+        ...planned('capture', event, meta),
+        kind: 'capture',
+        amountMinor: event.amountMinor,
+        attemptId: event.attemptId,
+        final: event.final,
+        reversedMinor: 0,
+      }
+      return { ...rest, captures: [...state.captures, capture] }
+    }
+    case 'CaptureSucceeded':
+      return captured(
+        changeOperation(state, event.operationId, {
+          ...ended('succeeded', meta),
+          decline: undefined,
+          pspReference: event.pspReference,
+          ...(event.amountMinor !== undefined && { amountMinor: event.amountMinor }),
+        }),
+        event.operationId,
+      )
+    case 'CaptureReversed':
+      return seen(
+        mapCaptures(state, event.operationId, (capture) => ({
+          ...capture,
+          reversedMinor: Math.min(capture.amountMinor, capture.reversedMinor + event.amountMinor),
+        })),
+        event.factId,
+      )
+    case 'CaptureRetryScheduled':
+      return { ...state, captureRetryAt: meta.at + event.pause }
+    case 'RemainderReleased': {
+      const next = released(state, event.attemptId, event.amountMinor)
+      const { status } = next.lifecycle
+      return status === 'partially_captured' ? moved(next, { status: 'captured', attemptId: event.attemptId }) : next
+    }
+    case 'VoidPlanned': {
+      const attempt = state.attempts.find(({ id }) => id === event.attemptId)
+      const operation: Void = {
+        ...planned('void', event, meta),
+        kind: 'void',
+        amountMinor: attempt === undefined ? 0 : heldMinor(state, attempt) || attempt.amountMinor,
+        attemptId: event.attemptId,
+      }
+      const next = { ...state, voids: [...state.voids, operation] }
+      return state.lifecycle.status === 'requires_action' ? moved(next, { status: 'pending' }) : next
+    }
+    case 'VoidSucceeded': {
+      const next = changeOperation(state, event.operationId, {
+        ...ended('succeeded', meta),
+        decline: undefined,
+        ...(event.pspReference !== undefined && { pspReference: event.pspReference }),
+      })
+      return voided(next, event.operationId, meta)
+    }
+    case 'RefundPlanned': {
+      const refund: Refund = {
+        ...planned('refund', event, meta),
+        kind: 'refund',
+        amountMinor: event.amountMinor,
+        attemptId: event.attemptId,
+        reversed: false,
+        ...(event.reason !== undefined && { reason: event.reason }),
+      }
+      return { ...state, refunds: [...state.refunds, refund] }
+    }
+    case 'RefundSucceeded':
+      return changeOperation(state, event.operationId, {
+        ...ended('succeeded', meta),
+        decline: undefined,
+        pspReference: event.pspReference,
+        ...(event.amountMinor !== undefined && { amountMinor: event.amountMinor }),
+      })
+    case 'RefundReversed':
+      return seen(
+        {
+          ...state,
+          refunds: state.refunds.map((refund) =>
+            refund.id === event.operationId ? { ...refund, reversed: true } : refund,
+          ),
+        },
+        event.factId,
+      )
+    case 'LateSuccess': {
+      const operation = operationOf(state, event.operationId)
+      if (operation.kind === 'authorize') return authorizedAttempt(state, operation.id, event, true, meta)
+      return changeOperation(state, event.operationId, {
+        ...ended('succeeded', meta),
+        decline: undefined,
+        pspReference: event.pspReference,
+        amountMinor: event.amountMinor,
+      })
+    }
+    case 'FactConflict':
+    case 'ReviewOpened':
+      return { ...state, review: true }
+    case 'BreakRaised':
+      return state
+    case 'DisputeRecorded':
+      return seen(
+        {
+          ...state,
+          disputes: state.disputes.some(({ id }) => id === event.dispute.id)
+            ? state.disputes.map((dispute) => (dispute.id === event.dispute.id ? event.dispute : dispute))
+            : [...state.disputes, event.dispute],
+        },
+        event.factId,
+      )
+    case 'SettlementLineRecorded':
+      return {
+        ...state,
+        settlement: {
+          grossMinor: state.settlement.grossMinor + event.grossMinor,
+          feeMinor: state.settlement.feeMinor + event.feeMinor,
+          netMinor: state.settlement.netMinor + event.netMinor,
+          lines: [...state.settlement.lines, event.lineKey].slice(-settlementLinesMax),
+        },
+      }
+    case 'ExternalOperationRecorded':
+      return seen(external(state, event), event.factId)
+    default:
+      return unreachable(event)
+  }
+}
+
+function created(event: Extract<PaymentEvent, { type: 'PaymentCreated' }>, meta: RowMeta): Payment {
+  const { request } = event
+  return remember(
+    {
+      id: event.payment,
+      merchant: event.merchant,
+      mode: event.mode,
+      merchantVersion: event.merchantVersion,
+      amountMinor: event.amountMinor,
+      currency: event.currency,
+      captureMethod: event.captureMethod,
+      ...(event.merchantReference !== undefined && { merchantReference: event.merchantReference }),
+      ...(event.statementDescriptor !== undefined && { statementDescriptor: event.statementDescriptor }),
+      ...event.private,
+      metadata: event.metadata ?? {},
+      createdAt: meta.at,
+      createdKey: request.key,
+      lifecycle: { status: 'created', confirmBy: meta.at + confirmWithinMs },
+      attempts: [],
+      captures: [],
+      voids: [],
+      refunds: [],
+      disputes: [],
+      settlement: { grossMinor: 0, feeMinor: 0, netMinor: 0, lines: [] },
+      review: false,
+      requests: {},
+      seenFacts: [],
+      seq: meta.seq,
+      updatedAt: meta.at,
+    },
+    'create',
+    request,
+    meta,
+    undefined,
+  )
+}
+
+function remember(
+  state: Payment,
+  operation: RequestOperation,
+  request: AcceptedRequest,
+  meta: RowMeta,
+  operationId: string | undefined,
+): Payment {
+  const record: RequestRecord = {
+    idempotencyKey: request.key,
+    fingerprint: request.fingerprint,
+    operation,
+    requestId: request.requestId,
+    apiVersion: request.apiVersion,
+    acceptedAt: meta.at,
+    ...(operationId !== undefined && { operationId }),
+  }
+  return { ...state, requests: { ...state.requests, [request.key]: record } }
+}
+
+/** A closed status is never left. */
+function moved(state: Payment, lifecycle: Lifecycle): Payment {
+  return isClosed(state) ? state : { ...state, lifecycle }
+}
+
+function requiresAction(attemptId: string, action: NextAction, actionBy: number): Lifecycle {
+  return { status: 'requires_action', attemptId, action, actionBy }
+}
+
+function planned(
+  kind: Operation['kind'],
+  event: { readonly operationId: string; readonly terms: CallTerms; readonly cause?: OperationCause },
+  meta: RowMeta,
+): Omit<Capture, 'kind' | 'amountMinor' | 'attemptId' | 'final' | 'reversedMinor'> {
+  const { terms } = event
+  return {
+    id: event.operationId,
+    status: 'planned',
+    cause: event.cause ?? (kind === 'authorize' ? 'merchant' : 'automatic'),
+    connection: terms.connection,
+    psp: terms.psp,
+    requestVersion: terms.requestVersion,
+    plannedAt: meta.at,
+    plannedEpoch: meta.epoch,
+    notAfter: meta.at + terms.sendWithin,
+    repeatUntil: meta.at + terms.repeatWithin,
+    quietUntil: meta.at + terms.quiet,
+    acceptedWithinMs: terms.acceptWithin,
+  }
+}
+
+function plannedAttempt(
+  state: Payment,
+  event: Extract<PaymentEvent, { type: 'AttemptPlanned' }>,
+  meta: RowMeta,
+): Attempt {
+  return {
+    ...planned('authorize', event, meta),
+    kind: 'authorize',
+    amountMinor: state.amountMinor,
+    captureMethod: state.captureMethod,
+    nonce: event.nonce,
+    authorizedMinor: 0,
+    step: 'authorize',
+    releasedMinor: 0,
+    unwanted: false,
+  }
+}
+
+function withAttempt(state: Payment, attempt: Attempt): Payment {
+  return { ...state, attempts: [...state.attempts, attempt] }
+}
+
+interface OperationChange {
+  readonly status?: OperationStatus
+  readonly amountMinor?: number
+  readonly pspReference?: string
+  readonly endedAt?: number
+  readonly decline?: Operation['decline']
+  readonly doubt?: Doubt | undefined
+  readonly acceptedUntil?: number | undefined
+}
+
+function ended(status: OperationStatus, meta: RowMeta): OperationChange {
+  return { status, endedAt: meta.at, doubt: undefined, acceptedUntil: undefined }
+}
+
+/** A member set to undefined is left out, so that a state holds no undefined and folds to the same bytes everywhere. */
+function changed<O extends object>(operation: O, change: object): O {
+  const next: Record<string, unknown> = { ...operation, ...change }
+  for (const [name, value] of Object.entries(change)) if (value === undefined) delete next[name]
+  return next as O
+}
+
+function changeOperation(
+  state: Payment,
+  id: string,
+  change: { [K in keyof OperationChange]?: OperationChange[K] | undefined },
+): Payment {
+  const { kind } = operationOf(state, id)
+  const apply = <O extends Operation>(operations: readonly O[]): readonly O[] =>
+    operations.map((operation) => (operation.id === id ? changed(operation, change) : operation))
+  switch (kind) {
+    case 'authorize':
+      return { ...state, attempts: apply(state.attempts) }
+    case 'capture':
+      return { ...state, captures: apply(state.captures) }
+    case 'void':
+      return { ...state, voids: apply(state.voids) }
+    case 'refund':
+      return { ...state, refunds: apply(state.refunds) }
+  }
+}
+
+function changeAttempt(
+  state: Payment,
+  id: string,
+  change: (attempt: Attempt) => { [K in keyof Attempt]?: Attempt[K] | undefined },
+): Payment {
+  return {
+    ...state,
+    attempts: state.attempts.map((attempt) => (attempt.id === id ? changed(attempt, change(attempt)) : attempt)),
+  }
+}
+
+function mapCaptures(state: Payment, id: string, change: (capture: Capture) => Capture): Payment {
+  return { ...state, captures: state.captures.map((capture) => (capture.id === id ? change(capture) : capture)) }
+}
+
+function operationOf(state: Payment, id: string): Operation {
+  const operation = findOperation(state, id)
+  assert(operation !== undefined, 'an event names an operation of its payment', { id })
+  return operation
+}
+
+function doubtOf(state: Payment, id: string): Doubt {
+  const { doubt } = operationOf(state, id)
+  assert(doubt !== undefined, 'an inquiry is about a doubt', { id })
+  return doubt
+}
+
+function doubted(operation: Operation, event: Extract<PaymentEvent, { type: 'OutcomeUnknown' }>, meta: RowMeta): Doubt {
+  const before = operation.doubt
+  const inquiries = before?.inquiries ?? 0
+  return {
+    since: before?.since ?? meta.at,
+    reason: event.reason,
+    inquiries,
+    nextInquiryAt: meta.at + inquiryPauseMs(inquiries),
+    repeatIsUseless: (before?.repeatIsUseless ?? false) || event.repeatIsUseless === true,
+  }
+}
+
+function authorizedAttempt(
+  state: Payment,
+  id: string,
+  event: { readonly pspReference: string; readonly amountMinor: number; readonly captureBefore?: number },
+  unwanted: boolean,
+  meta: RowMeta,
+): Payment {
+  return changeAttempt(state, id, () => ({
+    status: 'succeeded',
+    endedAt: meta.at,
+    pspReference: event.pspReference,
+    authorizedMinor: event.amountMinor,
+    ...(event.captureBefore !== undefined && { captureBefore: event.captureBefore }),
+    unwanted,
+    decline: undefined,
+    doubt: undefined,
+    acceptedUntil: undefined,
+    action: undefined,
+    actionBy: undefined,
+  }))
+}
+
+/** Rows 12 and 27: what a capture that succeeded does to the status. */
+function captured(state: Payment, id: string): Payment {
+  const capture = state.captures.find((candidate) => candidate.id === id)
+  const { lifecycle } = state
+  if (capture === undefined) return state
+  const attempt = state.attempts.find((candidate) => candidate.id === capture.attemptId)
+  if (attempt === undefined || attempt.unwanted) return state
+  // Pending: the PSP had captured before a requested cancel could reach it (row 17).
+  const open =
+    lifecycle.status === 'authorized' || lifecycle.status === 'partially_captured' || lifecycle.status === 'pending'
+  if (!open) return state
+  if (capture.final || heldMinor(state, attempt) === 0)
+    return moved(state, { status: 'captured', attemptId: attempt.id })
+  return moved(state, {
+    status: 'partially_captured',
+    attemptId: attempt.id,
+    captureBefore: attempt.captureBefore ?? capture.plannedAt,
+  })
+}
+
+function released(state: Payment, attemptId: string, amountMinor: number): Payment {
+  return changeAttempt(state, attemptId, (attempt) => ({ releasedMinor: attempt.releasedMinor + amountMinor }))
+}
+
+/** A void that succeeded gives back what its authorization held; an attempt that was never authorized is none any more. */
+function voided(state: Payment, id: string, meta: RowMeta): Payment {
+  const operation = state.voids.find((candidate) => candidate.id === id)
+  const attempt = state.attempts.find((candidate) => candidate.id === operation?.attemptId)
+  if (attempt === undefined) return state
+  if (attempt.status === 'succeeded') return released(state, attempt.id, heldMinor(state, attempt))
+  return changeAttempt(state, attempt.id, () => ({
+    status: 'absent',
+    endedAt: meta.at,
+    doubt: undefined,
+    acceptedUntil: undefined,
+    action: undefined,
+    actionBy: undefined,
+  }))
+}
+
+/** Row 27: a void or an expiry in the PSP's own pages ends the authorization; captures and refunds follow as operations. */
+function external(state: Payment, event: Extract<PaymentEvent, { type: 'ExternalOperationRecorded' }>): Payment {
+  if (event.kind !== 'void' && event.kind !== 'authorization_expired') return state
+  const attempt = carryingAttempt(state)
+  return attempt === undefined ? state : released(state, attempt.id, heldMinor(state, attempt))
+}
+
+function seen(state: Payment, factId: string): Payment {
+  return { ...state, seenFacts: [...state.seenFacts, factId].slice(-seenFactsMax) }
+}
