@@ -29,6 +29,7 @@ test('a server needs a database, its two keys and the key of its PSP, and nothin
 test('npm start needs no setting at all', () => {
   expect(loadConfig(startSettings, {})).toEqual({
     databaseUrl: undefined,
+    directory: undefined,
     merchantPort: 8080,
     simulatorPort: 12_111,
     postgresPort: 54_329,

@@ -5,7 +5,7 @@
  * payment and charge again. Its fingerprint is in the journal's database and checked at every start.
  */
 import { Type } from 'typebox'
-import { type Settings, setting } from '../runtime/config.ts'
+import { optionalSetting, type Settings, setting } from '../runtime/config.ts'
 import { logLevels } from '../runtime/log.ts'
 
 const port = (fallback: number, description: string) =>
@@ -69,25 +69,28 @@ export const serverSettings = {
     Type.String({ pattern: '^[!-~]{1,255}$', description: 'Secret key of the connection `stripe-test`.' }),
     { source: 'file', expected: 'a key of visible ASCII characters' },
   ),
-  seedFile: setting(
+  seedFile: optionalSetting(
     'SHARDPAY_SEED_FILE',
     Type.String({
       description: 'Development: JSON file of merchants to create at the start where they do not exist yet.',
     }),
-    { optional: true },
   ),
   logLevel,
 } satisfies Settings
 
 /** `npm start`: the development supervisor. */
 export const startSettings = {
-  databaseUrl: setting(
+  databaseUrl: optionalSetting(
     'DATABASE_URL',
     Type.String({
       pattern: '^postgres(ql)?://',
-      description: 'Use this Postgres instead of the embedded one. `--fresh` then changes nothing in it.',
+      description: 'Use this Postgres instead of the embedded one; its data is never emptied.',
     }),
-    { source: 'value or file', optional: true, expected: 'a postgres:// URL' },
+    { source: 'value or file', expected: 'a postgres:// URL' },
+  ),
+  directory: optionalSetting(
+    'SHARDPAY_DIRECTORY',
+    Type.String({ description: 'Where data and secrets are kept; `.shardpay` in the project where absent.' }),
   ),
   merchantPort: setting('SHARDPAY_MERCHANT_PORT', port(8080, "Port of the merchants' API.")),
   simulatorPort: setting('SHARDPAY_SIMULATOR_PORT', port(12_111, 'Port of the simulated Stripe.')),

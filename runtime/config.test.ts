@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Type } from 'typebox'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, setting, unknownVariables } from './config.ts'
+import { ConfigError, loadConfig, optionalSetting, setting, unknownVariables } from './config.ts'
 
 const settings = {
   port: setting('APP_PORT', Type.Integer({ minimum: 0, maximum: 65_535, default: 8080 })),
@@ -14,7 +14,7 @@ const settings = {
     expected: '8 hexadecimal digits',
   }),
   url: setting('APP_URL', Type.String({ minLength: 1 }), { source: 'value or file' }),
-  seed: setting('APP_SEED', Type.String(), { optional: true }),
+  seed: optionalSetting('APP_SEED', Type.String()),
 }
 
 function file(text: string): string {

@@ -29,24 +29,27 @@ export interface Setting<Schema extends TSchema = TSchema, Optional extends bool
   readonly expected?: string
 }
 
-interface SettingOptions<Optional extends boolean> {
+interface SettingOptions {
   readonly source?: SettingSource
-  readonly optional?: Optional
   readonly expected?: string
 }
 
-export function setting<Schema extends TSchema, Optional extends boolean = false>(
+/** A setting that has a default or must be set. */
+export function setting<Schema extends TSchema>(
   variable: string,
   schema: Schema,
-  options: SettingOptions<Optional> = {},
-): Setting<Schema, Optional> {
-  return {
-    variable,
-    schema,
-    source: options.source ?? 'value',
-    optional: (options.optional ?? false) as Optional,
-    ...(options.expected !== undefined && { expected: options.expected }),
-  }
+  options: SettingOptions = {},
+): Setting<Schema, false> {
+  return { variable, schema, source: 'value', optional: false, ...options }
+}
+
+/** A setting that may be absent. */
+export function optionalSetting<Schema extends TSchema>(
+  variable: string,
+  schema: Schema,
+  options: SettingOptions = {},
+): Setting<Schema, true> {
+  return { variable, schema, source: 'value', optional: true, ...options }
 }
 
 export type Settings = Readonly<Record<string, Setting>>

@@ -1,0 +1,66 @@
+/** What `npm start` says when all is ready. Pure; lines have no border at their sides, so that everything can be copied. */
+import { styleText } from 'node:util'
+
+export interface BoxFacts {
+  readonly merchantUrl: string
+  readonly simulatorUrl: string
+  readonly apiKeys: readonly { readonly merchant: string; readonly key: string }[]
+  /** Of the example; new at every start, because a used key answers with the first payment. */
+  readonly idempotencyKey: string
+  readonly serverPid: number
+  /** Where to find all this as JSON. */
+  readonly devFile: string
+}
+
+export type Style = (format: 'bold' | 'dim' | 'yellow' | 'cyan', text: string) => string
+
+/** Colours only on a terminal and without NO_COLOR; `styleText` looks at both. */
+export const terminalStyle: Style = (format, text) => styleText(format, text, { stream: process.stdout })
+
+const width = 100
+
+export function renderBox(facts: BoxFacts, style: Style): string {
+  const [first] = facts.apiKeys
+  const row = (label: string, text: string): string => `  ${label.padEnd(18)}${text}`
+  const lines = [
+    '',
+    rule('╭', '╮'),
+    `  ${style('bold', 'Shardpay is ready')}   ${style('yellow', 'DEVELOPMENT ONLY: simulated PSP, test keys, one process, no TLS')}`,
+    '',
+    row("merchants' API", style('cyan', facts.merchantUrl)),
+    row('simulated Stripe', `${style('cyan', facts.simulatorUrl)}   (its page shows every request it saw)`),
+    ...facts.apiKeys.map(({ merchant, key }) => row('test API key', `${style('bold', key)}   (${merchant})`)),
+    row('for scripts', facts.devFile),
+    '',
+    `  ${style('bold', 'Send a payment:')}`,
+    '',
+    curl(facts.merchantUrl, first?.key ?? '', facts.idempotencyKey),
+    '',
+    `  ${style('bold', 'Then try')}`,
+    '  - the same line again: byte for byte the same answer, with Idempotent-Replayed: true',
+    '  - pm_card_chargeDeclined, and pm_card_authenticationRequired, each with another Idempotency-Key',
+    `  - curl ${facts.simulatorUrl}/_admin/book   every charge the PSP made, one line each`,
+    `  - kill -9 ${facts.serverPid}, npm start again, and GET the payment: what was answered is still there`,
+    '',
+    `  ${style('dim', 'Off: Kafka, Redis, webhooks, further nodes (not built yet). Data is kept; npm start -- --fresh empties it.')}`,
+    `  ${style('dim', 'Ctrl-C answers what was accepted, then stops.')}`,
+    rule('╰', '╯'),
+    '',
+  ]
+  return lines.join('\n')
+}
+
+/** One command that can be pasted into any POSIX shell. */
+export function curl(merchantUrl: string, apiKey: string, idempotencyKey: string): string {
+  return [
+    `curl -i ${merchantUrl}/v1/payments`,
+    `-H 'Authorization: Bearer ${apiKey}'`,
+    `-H 'Idempotency-Key: ${idempotencyKey}'`,
+    "-H 'Content-Type: application/json'",
+    `-d '{"amount":1999,"currency":"eur","payment_method":"pm_card_visa"}'`,
+  ].join(' \\\n  ')
+}
+
+function rule(left: string, right: string): string {
+  return `${left}${'─'.repeat(width - 2)}${right}`
+}

@@ -1,0 +1,22 @@
+/**
+ * `.shardpay/dev.json`: what the box says, for scripts. Written when all is ready, removed at the end; a supervisor that
+ * was killed leaves it behind, and the next start removes it first.
+ */
+import { rm } from 'node:fs/promises'
+import { writeAtomically } from './atomic-file.ts'
+
+export interface DevFile {
+  /** Base addresses by audience, `simulators` by PSP. */
+  readonly urls: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly api_keys: readonly { readonly merchant: string; readonly key: string }[]
+  readonly database_url: string
+  readonly processes: readonly { readonly role: string; readonly id: string; readonly pid: number }[]
+}
+
+export async function writeDevFile(path: string, content: DevFile): Promise<void> {
+  await writeAtomically(path, `${JSON.stringify(content, null, 2)}\n`)
+}
+
+export async function removeDevFile(path: string): Promise<void> {
+  await rm(path, { force: true })
+}
