@@ -22,8 +22,13 @@ export interface Transfer {
   readonly credit: Account
   /** Minor units of the payment's currency, above zero. */
   readonly amountMinor: number
-  /** `pending` reserves and is posted or released by a later transfer that names the same operation. */
+  /**
+   * `posted` moves balances. `pending` only reserves; a later `released` of the same accounts, operation and amount takes
+   * the reservation away, also when what was reserved is posted: so a balance is a plain fold, phase by phase.
+   */
   readonly phase: 'posted' | 'pending' | 'released'
+  /** Empty where it is not known which connection a fact belongs to. */
   readonly connection: string
+  /** The operation, dispute or settlement line (its key) that the transfer is about. */
   readonly operationId: string
 }
