@@ -81,9 +81,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const first = await Promise.race([ready, exited])
     if ('code' in first) {
       await outputDrained(child.stderr)
-      const how =
-        child.signalCode === 'SIGKILL' ? `was not ready after ${timeoutMs} ms` : `ended ${describeExit(first)}`
-      throw new StartError('process_failed', [`${name} ${how} before it was ready`, ...last].join('\n  '))
+      const how = tooLate ? `was not ready after ${timeoutMs} ms` : `ended ${describeExit(first)} before it was ready`
+      throw new StartError('process_failed', [`${name} ${how}`, ...last].join('\n  '))
     }
     isReady = true
     for (const line of last) show(line)
