@@ -14,4 +14,6 @@ export interface PaymentContext {
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   /** 128 random bits, hexadecimal, for a new attempt's return address. */
   readonly nonce: string
+  /** Public address of the gateways' return page; an attempt's id and nonce are appended to it. */
+  readonly returnUrlBase: string
 }

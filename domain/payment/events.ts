@@ -58,7 +58,12 @@ export type PaymentEvent =
   | { readonly type: 'PaymentConfirmed'; readonly private?: PrivateDetails }
   /** `rule`: index of the merchant's route rule. */
   | { readonly type: 'RouteChosen'; readonly connection: string; readonly rule: number }
-  | { readonly type: 'AttemptPlanned'; readonly operationId: string; readonly nonce: string; readonly terms: CallTerms }
+  | ({
+      readonly type: 'AttemptPlanned'
+      readonly nonce: string
+      readonly returnUrl?: string
+      readonly terms: CallTerms
+    } & OfOperation)
   | ({ readonly type: 'ActionRequired'; readonly pspReference: string; readonly action: NextAction } & OfOperation)
   | ({ readonly type: 'ActionCompleted' } & OfOperation)
   | ({
@@ -131,10 +136,12 @@ export type PaymentEvent =
   | ({ readonly type: 'RefundReversed'; readonly factId: string } & OfOperation)
   /** An authorization or capture succeeded after it had ended otherwise; what compensates it follows in the same decision. */
   | ({ readonly type: 'LateSuccess'; readonly pspReference: string; readonly amountMinor: number } & OfOperation)
-  | ({ readonly type: 'FactConflict'; readonly fact: string } & OfOperation)
+  | ({ readonly type: 'FactConflict'; readonly fact: string; readonly factId?: string } & OfOperation)
   | { readonly type: 'ReviewOpened'; readonly reason: string }
   | { readonly type: 'BreakRaised'; readonly code: BreakCode; readonly operationId?: string }
   | { readonly type: 'DisputeRecorded'; readonly dispute: Dispute; readonly factId: string }
+  /** Nobody sent evidence in time: a person should look. */
+  | { readonly type: 'DisputeEvidenceDue'; readonly disputeId: string }
   | {
       readonly type: 'SettlementLineRecorded'
       readonly lineKey: string

@@ -236,8 +236,17 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       })
     }
     case 'FactConflict':
+      return event.factId === undefined ? { ...state, review: true } : seen({ ...state, review: true }, event.factId)
     case 'ReviewOpened':
       return { ...state, review: true }
+    case 'DisputeEvidenceDue':
+      return {
+        ...state,
+        review: true,
+        disputes: state.disputes.map((dispute) =>
+          dispute.id === event.disputeId ? changed(dispute, { evidenceBy: undefined }) : dispute,
+        ),
+      }
     case 'BreakRaised':
       return state
     case 'DisputeRecorded':
@@ -365,6 +374,7 @@ function plannedAttempt(
     amountMinor: state.amountMinor,
     captureMethod: state.captureMethod,
     nonce: event.nonce,
+    ...(event.returnUrl !== undefined && { returnUrl: event.returnUrl }),
     authorizedMinor: 0,
     step: 'authorize',
     releasedMinor: 0,
@@ -392,7 +402,7 @@ function ended(status: OperationStatus, meta: RowMeta): OperationChange {
 
 /** A member set to undefined is left out, so that a state holds no undefined and folds to the same bytes everywhere. */
 function changed<O extends object>(operation: O, change: object): O {
-  const next: Record<string, unknown> = { ...operation, ...change }
+  const next = { ...operation, ...change } as Record<string, unknown>
   for (const [name, value] of Object.entries(change)) if (value === undefined) delete next[name]
   return next as O
 }

@@ -104,6 +104,8 @@ export interface Attempt extends OperationBase {
   readonly captureMethod: CaptureMethod
   /** What the shopper's return must carry. */
   readonly nonce: string
+  /** Our address that the PSP sends the shopper back to, where the merchant gave one of its own. */
+  readonly returnUrl?: string
   readonly authorizedMinor: number
   readonly captureBefore?: number
   readonly action?: NextAction

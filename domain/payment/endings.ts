@@ -1,0 +1,125 @@
+/**
+ * Rows 7, 8, 10, 13, 15, 20: what an operation that ended without success does to its payment. Declined, proved not sent and
+ * proved absent release the reserve alike; they differ in what may be tried next.
+ */
+import type { PaymentContext } from './context.ts'
+import { carryingAttempt, openVoid } from './derive.ts'
+import type { PaymentEvent } from './events.ts'
+import type { Decline } from './operations.ts'
+import { planAttempt, planVoid } from './planning.ts'
+import { captureRetriesMax, captureRetryPausesMs } from './policy.ts'
+import type { Attempt, Capture, Operation, Payment, PaymentFailure, Void } from './state.ts'
+import { voidSucceeded } from './success.ts'
+
+export type End =
+  | { readonly kind: 'declined'; readonly decline: Decline; readonly pspReference?: string }
+  | { readonly kind: 'not_sent'; readonly reason: string }
+  | { readonly kind: 'absent' }
+
+export function endedOtherwise(
+  state: Payment,
+  operation: Operation,
+  end: End,
+  context: PaymentContext,
+): readonly PaymentEvent[] {
+  const ended = endEvent(operation, end)
+  switch (operation.kind) {
+    case 'authorize':
+      return [ended, ...attemptEnded(state, operation, end, context)]
+    case 'capture':
+      return [ended, ...captureEnded(state, operation, end, context)]
+    case 'void':
+      return voidEnded(state, operation, end, ended)
+    case 'refund':
+      return [ended]
+  }
+}
+
+function endEvent(operation: Operation, end: End): PaymentEvent {
+  const operationId = operation.id
+  switch (end.kind) {
+    case 'declined':
+      return {
+        type: 'OperationDeclined',
+        operationId,
+        decline: end.decline,
+        ...(end.pspReference !== undefined && { pspReference: end.pspReference }),
+      }
+    case 'not_sent':
+      return { type: 'OperationNotSent', operationId, reason: end.reason }
+    case 'absent':
+      return { type: 'OperationAbsent', operationId }
+  }
+}
+
+/** Rows 7 and 8. A cancel that came first wins: nothing is tried any more. */
+function attemptEnded(state: Payment, attempt: Attempt, end: End, context: PaymentContext): readonly PaymentEvent[] {
+  const { status } = state.lifecycle
+  if (status !== 'pending' && status !== 'requires_action') return []
+  if (state.cancelRequestedAt !== undefined) return [{ type: 'PaymentCanceled' }]
+  const abort = openVoid(state)
+  if (abort?.attemptId === attempt.id && abort.cause === 'action_expired') {
+    return [{ type: 'PaymentFailed', failure: { code: 'action_expired' } }]
+  }
+  const mayGoElsewhere = end.kind !== 'declined' || end.decline.class === 'retry_elsewhere'
+  if (mayGoElsewhere) {
+    const attempts = state.attempts.map((candidate) =>
+      candidate.id === attempt.id ? { ...candidate, status: end.kind } : candidate,
+    )
+    const plan = planAttempt({ ...state, attempts }, context)
+    if (plan !== undefined) return plan
+  }
+  return [{ type: 'PaymentFailed', failure: failureOf(end) }]
+}
+
+function failureOf(end: End): PaymentFailure {
+  if (end.kind !== 'declined') return { code: 'psp_unavailable' }
+  if (end.decline.class === 'configuration') return { code: 'psp_configuration', decline: end.decline }
+  return { code: 'card_declined', decline: end.decline }
+}
+
+/** Row 13. The merchant tries its own captures again; an automatic one is retried, then the payment fails. */
+function captureEnded(state: Payment, capture: Capture, end: End, context: PaymentContext): readonly PaymentEvent[] {
+  if (capture.cause !== 'automatic' || state.lifecycle.status !== 'authorized') return []
+  const retries = state.captures.filter(({ cause }) => cause === 'automatic').length - 1
+  const mayRetry = end.kind !== 'declined' || end.decline.class === 'soft'
+  if (mayRetry && retries < captureRetriesMax) {
+    return [{ type: 'CaptureRetryScheduled', pause: captureRetryPausesMs[retries] ?? 0 }]
+  }
+  const attempt = carryingAttempt(state)
+  if (attempt === undefined || openVoid(state) !== undefined) return []
+  return [planVoid(state, attempt, 'capture_failed', context)]
+}
+
+/** Row 15. A PSP that had voided it already has done what was asked; one that had captured it contradicts us. */
+function voidEnded(state: Payment, operation: Void, end: End, ended: PaymentEvent): readonly PaymentEvent[] {
+  const code = end.kind === 'declined' ? end.decline.code : undefined
+  if (code === 'already_voided') {
+    return voidSucceeded(state, operation, end.kind === 'declined' ? end.pspReference : undefined)
+  }
+  const attempt = state.attempts.find(({ id }) => id === operation.attemptId)
+  const events: PaymentEvent[] = [ended]
+  // Row 6: the abort was refused, so the attempt may have become an authorization; the PSP is asked.
+  if (attempt?.status === 'requires_action') {
+    if (state.cancelRequestedAt === undefined) events.push({ type: 'CancelRequested' })
+    events.push({ type: 'OutcomeUnknown', operationId: attempt.id, reason: 'in_progress' })
+    events.push({ type: 'InquiryPlanned', operationId: attempt.id })
+    return events
+  }
+  if (code === 'already_captured') {
+    events.push({ type: 'FactConflict', operationId: operation.id, fact: 'already_captured' })
+    events.push({ type: 'BreakRaised', code: 'status_conflict', operationId: operation.id })
+  } else if (
+    operation.cause === 'compensation' ||
+    operation.cause === 'expiry' ||
+    operation.cause === 'capture_failed'
+  ) {
+    // Nobody else will ask for this void again.
+    events.push({ type: 'ReviewOpened', reason: `void_${operation.cause}_failed` })
+  }
+  const isCarrying = carryingAttempt(state)?.id === operation.attemptId
+  if (isCarrying && state.lifecycle.status === 'pending' && state.cancelRequestedAt !== undefined) {
+    events.push({ type: 'CancelFailed' })
+  }
+  return events
+}

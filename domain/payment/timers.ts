@@ -1,0 +1,65 @@
+/**
+ * The wake-ups a payment wants. They are also the list of its open operations: every operation that has not ended has one,
+ * `manual` ones aside, for which a person is awaited. Firing one always changes the state, so that none fires for ever.
+ */
+import { isClosed, openCaptures, openVoid, operationsOf } from './derive.ts'
+import type { PaymentTimer } from './effects.ts'
+import { callMarginMs } from './policy.ts'
+import type { Operation, Payment } from './state.ts'
+
+export function timersOf(state: Payment): readonly PaymentTimer[] {
+  const timers: PaymentTimer[] = []
+  for (const operation of operationsOf(state)) {
+    const timer = timerOfOperation(operation)
+    if (timer !== undefined) timers.push(timer)
+  }
+  for (const { id, evidenceBy } of state.disputes) {
+    if (evidenceBy !== undefined) timers.push({ kind: 'evidence_deadline', operationId: id, due: evidenceBy })
+  }
+  if (isClosed(state)) return timers
+  const { lifecycle } = state
+  switch (lifecycle.status) {
+    case 'created':
+      timers.push({ kind: 'confirm_deadline', operationId: '', due: lifecycle.confirmBy })
+      break
+    case 'requires_action':
+      timers.push({ kind: 'action_deadline', operationId: '', due: lifecycle.actionBy })
+      break
+    case 'authorized':
+    case 'partially_captured':
+      // One that the PSP refused to expire waits for a person; one with an open operation waits for that.
+      if (!expiryRefused(state) && openVoid(state) === undefined && openCaptures(state).length === 0) {
+        timers.push({ kind: 'capture_deadline', operationId: '', due: lifecycle.captureBefore })
+      }
+      break
+    default:
+  }
+  if (state.captureRetryAt !== undefined && lifecycle.status === 'authorized' && openVoid(state) === undefined) {
+    timers.push({ kind: 'capture_retry', operationId: '', due: state.captureRetryAt })
+  }
+  return timers
+}
+
+/** An expiry was tried, and the PSP would not let go of the authorization. */
+export function expiryRefused(state: Payment): boolean {
+  return state.voids.some(
+    ({ cause, status }) => cause === 'expiry' && ['declined', 'not_sent', 'absent'].includes(status),
+  )
+}
+
+function timerOfOperation(operation: Operation): PaymentTimer | undefined {
+  const operationId = operation.id
+  switch (operation.status) {
+    case 'planned':
+      return { kind: 'call_deadline', operationId, due: operation.notAfter + callMarginMs }
+    case 'unknown':
+    case 'inquiring':
+      return operation.doubt && { kind: 'inquiry', operationId, due: operation.doubt.nextInquiryAt }
+    case 'accepted':
+      return operation.acceptedUntil === undefined
+        ? undefined
+        : { kind: 'accepted_deadline', operationId, due: operation.acceptedUntil }
+    default:
+      return undefined
+  }
+}
