@@ -72,11 +72,12 @@ function refused(code: JsonRefusalCode, offset: number, path: string): JsonResul
   return { ok: false, refusal: { code, offset, path } }
 }
 
-/** Leaves the recursion; never leaves this file, so it carries no stack. */
-class Refused {
+/** Leaves the recursion; never leaves this file. */
+class Refused extends Error {
   readonly code: JsonRefusalCode
 
   constructor(code: JsonRefusalCode) {
+    super(code)
     this.code = code
   }
 }

@@ -1,0 +1,88 @@
+/**
+ * The merchants' HTTP edge. It reads requests strictly, says who asks, derives which payment is meant, hands the command
+ * to the router, and renders what the payment's actor answered. It keeps no state of payments: any number of edges may
+ * stand beside each other.
+ *
+ * Guarantees: a refusal is a problem+json with a code of gateway/errors.ts, also for what never was a request of HTTP; no
+ * text of an exception leaves; every answer carries a request id. Leaves to others: listening (bin/), TLS, whether a
+ * request is a repeat (the payment's actor).
+ */
+import fastify, { type FastifyInstance } from 'fastify'
+import { httpLimits, rateLimits } from '../runtime/limits.ts'
+import { authenticate } from './authentication.ts'
+import { readBody } from './body.ts'
+import type { Edge, GatewayDeps } from './deps.ts'
+import { answerClientError, answerError, answerNotFound } from './error-handlers.ts'
+import { RateLimiter } from './rate-limit.ts'
+import { refuse, setCommonHeaders } from './respond.ts'
+import { healthRoutes } from './routes/health.ts'
+import { paymentRoutes } from './routes/payments.ts'
+import { refundRoutes } from './routes/refunds.ts'
+import { shopperReturnRoute } from './routes/shopper-return.ts'
+
+export function buildApp(deps: GatewayDeps): FastifyInstance {
+  const edge: Edge = {
+    ...deps,
+    errorDocsUrl: deps.errorDocsUrl ?? 'docs/errors.md',
+    keyReusedStatus: deps.keyReusedStatus ?? 422,
+    rateLimiter: new RateLimiter(deps.clock, deps.rateLimits ?? rateLimits),
+  }
+  const app: FastifyInstance = fastify({
+    logger: false,
+    trustProxy: false,
+    // What a client sends as its request id is its own business: ours are unique.
+    requestIdHeader: false,
+    genReqId: () => `req_${edge.random.hex(12)}`,
+    bodyLimit: httpLimits.bodyBytesMax,
+    requestTimeout: httpLimits.requestTimeoutMs,
+    connectionTimeout: httpLimits.connectionTimeoutMs,
+    keepAliveTimeout: httpLimits.keepAliveTimeoutMs,
+    maxRequestsPerSocket: httpLimits.requestsPerSocketMax,
+    http: {
+      maxHeaderSize: httpLimits.headerBytesMax,
+      headersTimeout: httpLimits.headersTimeoutMs,
+      connectionsCheckingInterval: httpLimits.connectionsCheckMs,
+    },
+    routerOptions: { maxParamLength: httpLimits.pathParameterCharactersMax },
+    // A HEAD of the shopper's return address would complete an action.
+    exposeHeadRoutes: false,
+    // While closing, requests on open connections are answered like any other; the router says when it stops.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        strict: true,
+      },
+    },
+    clientErrorHandler(error, socket) {
+      answerClientError(edge, error, socket)
+    },
+    frameworkErrors(error, request, reply) {
+      setCommonHeaders(request, reply)
+      answerError(edge, error, request, reply)
+    },
+  })
+
+  app.decorateRequest('caller', null)
+  app.decorateRequest('bodyBytes', 0)
+  app.addHook('onRequest', (request, reply, done) => {
+    setCommonHeaders(request, reply)
+    const { scope } = request.routeOptions.config
+    const refusal = scope === undefined ? undefined : authenticate(edge, request, reply, scope)
+    if (refusal === undefined) done()
+    else refuse(edge, request, reply, refusal)
+  })
+  readBody(app)
+  app.setErrorHandler((error, request, reply) => answerError(edge, error, request, reply))
+  answerNotFound(app, edge)
+
+  paymentRoutes(app, edge)
+  refundRoutes(app, edge)
+  shopperReturnRoute(app, edge)
+  healthRoutes(app, edge)
+  return app
+}

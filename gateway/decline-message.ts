@@ -1,0 +1,27 @@
+/**
+ * A sentence for each normalised decline code that has more to say than "declined". What a PSP wrote itself is never
+ * shown: it is free text of another company. Codes that mean theft or fraud have no sentence of their own, because
+ * messages end up before shoppers.
+ */
+const messages: ReadonlyMap<string, string> = new Map([
+  ['insufficient_funds', 'Insufficient funds.'],
+  ['expired_card', 'The card has expired.'],
+  ['incorrect_cvc', 'The card’s security code is wrong.'],
+  ['incorrect_number', 'The card number is wrong.'],
+  ['incorrect_pin', 'The PIN is wrong.'],
+  ['incorrect_zip', 'The postal code is wrong.'],
+  ['invalid_account', 'The card or its account is invalid.'],
+  ['authentication_required', 'The card’s bank wants the shopper to authenticate.'],
+  ['authentication_failed', 'The shopper could not be authenticated.'],
+  ['card_velocity_exceeded', 'The card’s limit was exceeded.'],
+  ['withdrawal_count_limit_exceeded', 'The card’s limit was exceeded.'],
+  ['currency_not_supported', 'The card does not take this currency.'],
+  ['card_not_supported', 'The card does not take this kind of payment.'],
+  ['issuer_not_available', 'The card’s bank could not be reached.'],
+  ['processing_error', 'The PSP could not process the payment.'],
+  ['do_not_honor', 'The card’s bank declined without giving a reason.'],
+])
+
+export function declineMessage(declineCode: string, otherwise: string): string {
+  return messages.get(declineCode) ?? otherwise
+}

@@ -1,0 +1,66 @@
+/** What the edge is given by the process that starts it, and what a request carries once it was authenticated. */
+import type { Router } from '../cluster/router.ts'
+import type { Mode } from '../domain/ids.ts'
+import type { MerchantDirectory } from '../domain/merchant/directory.ts'
+import type { ApiKey, MerchantConfiguration } from '../domain/merchant/state.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Random } from '../runtime/random.ts'
+import type { Scope } from './api-key.ts'
+import type { RateLimiter, RateLimits } from './rate-limit.ts'
+
+export interface Readiness {
+  readonly ready: boolean
+  /** Stable codes of what is missing: `journal_unavailable`, `stopping`. */
+  readonly reasons: readonly string[]
+}
+
+export interface GatewayDeps {
+  readonly router: Router
+  readonly directory: MerchantDirectory
+  /** The cluster's secret that payment ids are derived with. */
+  readonly idKey: Uint8Array
+  /** The secret that API keys are hashed with. */
+  readonly keySecret: Uint8Array
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** What `/readyz` adds to the directory's freshness; asked at every probe, so it must be cheap. */
+  readonly readiness: () => Readiness
+  /** Where docs/errors.md is served; default `docs/errors.md`. */
+  readonly errorDocsUrl?: string
+  /** Status of a reused idempotency key: 422 (default), or 400 as Stripe has it. */
+  readonly keyReusedStatus?: 400 | 422
+  /** Default: runtime/limits.ts. */
+  readonly rateLimits?: RateLimits
+}
+
+/** {@link GatewayDeps} with its defaults, as the routes get it. */
+export interface Edge extends GatewayDeps {
+  readonly errorDocsUrl: string
+  readonly keyReusedStatus: 400 | 422
+  readonly rateLimiter: RateLimiter
+}
+
+/** Whose request it is. */
+export interface Caller {
+  readonly merchant: MerchantConfiguration
+  readonly key: ApiKey
+  readonly mode: Mode
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set for every route that has a scope, before anything of its handler runs. */
+    caller: Caller | null
+    /** Size of the body as received. */
+    bodyBytes: number
+  }
+
+  interface FastifyContextConfig {
+    /** What the API key must permit; absent: the route asks for no key. */
+    scope?: Scope
+    /** A request without a body counts as one with `{}`. */
+    bodyOptional?: boolean
+  }
+}

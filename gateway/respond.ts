@@ -1,0 +1,58 @@
+/** How answers leave: the headers that every one has, and refusals as problems. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Edge } from './deps.ts'
+import type { ErrorCode } from './errors.ts'
+import { errorTable } from './errors.ts'
+import { type ProblemContext, problemOf, type Refusal } from './problem.ts'
+
+/** Seconds after which a request that another one blocks may be repeated. */
+const inUseRetrySeconds = 1
+/** Seconds that a client is asked to wait where nothing better is known. */
+const retryAfterDefaultSeconds = 1
+
+export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    'request-id': request.id,
+    'x-request-id': request.id,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+}
+
+/** Answers with a refusal. `paymentId` is the payment that the request is about, where it is known. */
+export function refuse(
+  edge: Pick<Edge, 'errorDocsUrl' | 'keyReusedStatus'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: Refusal,
+  paymentId?: string,
+): FastifyReply {
+  const context: ProblemContext = {
+    requestId: request.id,
+    instance: paymentId === undefined ? (request.routeOptions.url ?? '/') : paymentPath(paymentId),
+    errorDocsUrl: edge.errorDocsUrl,
+    keyReusedStatus: edge.keyReusedStatus,
+  }
+  const problem = problemOf(refusal, context)
+  const retryAfter = retryAfterSeconds(refusal)
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  reply.code(problem.status).header('content-type', 'application/problem+json')
+  // As bytes, because the framework adds a charset to text, which this media type does not have.
+  return reply.send(Buffer.from(reply.serialize(problem) as string))
+}
+
+export function paymentPath(paymentId: string): string {
+  return `/v1/payments/${paymentId}`
+}
+
+function retryAfterSeconds(refusal: Refusal): number | undefined {
+  if (refusal.retryAfterSeconds !== undefined) return Math.max(1, refusal.retryAfterSeconds)
+  if (refusal.code === 'idempotency_key_in_use') return inUseRetrySeconds
+  return mustSayWhen(refusal.code) ? retryAfterDefaultSeconds : undefined
+}
+
+function mustSayWhen(code: ErrorCode): boolean {
+  const { status } = errorTable[code]
+  return status === 503 || status === 429
+}
