@@ -7,7 +7,11 @@ import { writeAtomically } from './atomic-file.ts'
 
 export interface DevFile {
   /** Base addresses by audience, `simulators` by PSP. */
-  readonly urls: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly urls: {
+    readonly merchant: string
+    readonly simulators: Readonly<Record<string, string>>
+    readonly [audience: string]: string | Readonly<Record<string, string>>
+  }
   readonly api_keys: readonly { readonly merchant: string; readonly key: string }[]
   readonly database_url: string
   readonly processes: readonly { readonly role: string; readonly id: string; readonly pid: number }[]

@@ -120,8 +120,9 @@ export class Supervisor {
       this.#startServer(secrets, database.url, simulatorUrl),
     )
     const urls = (server.ready['urls'] ?? {}) as Record<string, string>
+    const merchant = urlIn(server, urls['merchant'])
     const content: DevFile = {
-      urls: { ...urls, simulators: { stripe: simulatorUrl } },
+      urls: { ...urls, merchant, simulators: { stripe: simulatorUrl } },
       api_keys: secrets.merchants.map(({ id, api_key }) => ({ merchant: id, key: api_key })),
       database_url: database.url,
       processes: [
@@ -130,9 +131,8 @@ export class Supervisor {
         ...(database.embedded ? [{ role: 'postgres', id: 'postgres', pid: database.embedded.pid }] : []),
       ],
     }
-    const merchantUrl = urlIn(server, urls['merchant'])
     await writeDevFile(this.#devFile, content)
-    return { ...content, merchantUrl, simulatorUrl, serverPid: server.pid, devFile: this.#devFile }
+    return { ...content, merchantUrl: merchant, simulatorUrl, serverPid: server.pid, devFile: this.#devFile }
   }
 
   /** Ends everything that was started. @returns what went wrong in doing so; empty where all ended as it should. */
