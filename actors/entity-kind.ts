@@ -70,8 +70,11 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   readonly openTimerKinds: readonly string[]
   /** What the directory of merchants shows of it, where it is one. */
   directoryEntry(state: State): DirectoryEntry | undefined
-  /** Sent before anything else to an entity that was read from the journal, where operations may have lost their outcome. */
-  recovery(state: State): Command | undefined
+  /**
+   * Sent before anything else to an entity that was read from the journal, where operations may have lost their outcome.
+   * @param newOwner its last decision was made under another epoch.
+   */
+  recovery(state: State, newOwner: boolean): Command | undefined
   sequence(state: State): number
   updatedAt(state: State): number
   /** Nothing more is expected to happen: passivated first. */

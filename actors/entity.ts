@@ -519,7 +519,8 @@ export class Entity {
     if (this.#durable === undefined) this.timerRowsStored = false
     this.#mode = 'active'
     if (!this.#recovered && this.#durable !== undefined) {
-      const recovery: unknown = this.kind.recovery(this.#durable)
+      const newOwner = this.lastEpoch !== this.shard.ownership.epoch
+      const recovery: unknown = this.kind.recovery(this.#durable, newOwner)
       if (recovery !== undefined) this.#inbox.unshift(this.#services.internalAsk(recovery))
     }
     this.#recovered = true

@@ -6,6 +6,7 @@ import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { PaymentAnswer } from '../domain/payment/answers.ts'
 import type { PaymentCommand, ReadPayment, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
+import { isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
 import { effectsOf } from '../domain/payment/plan.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
@@ -21,6 +22,8 @@ export interface PaymentKindOptions {
   readonly directory: Pick<MerchantDirectory, 'get'>
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   readonly random: Random
+  /** Public address of the gateways' return page. */
+  readonly returnUrlBase: string
 }
 
 export type PaymentKind = EntityKind<
@@ -31,8 +34,6 @@ export type PaymentKind = EntityKind<
   PaymentEffect,
   PaymentAnswer
 >
-
-const closed: ReadonlySet<Payment['lifecycle']['status']> = new Set(['canceled', 'expired', 'failed', 'captured'])
 
 export function paymentKind(options: PaymentKindOptions): PaymentKind {
   const { directory, connections, random } = options
@@ -51,6 +52,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
         merchant: merchant === undefined ? undefined : directory.get(merchant),
         connections,
         nonce: random.hex(16),
+        returnUrlBase: options.returnUrlBase,
       })
     },
     apply: applyDecision,
@@ -62,16 +64,16 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       timer: timer.kind as TimerKind,
       ...(timer.operationId !== '' && { operationId: timer.operationId }),
     }),
-    recovery: (state) =>
-      [...state.attempts, ...state.captures, ...state.voids, ...state.refunds].some(
-        (operation) => operation.status === 'planned' || operation.status === 'inquiring',
+    recovery: (state, newOwner) => {
+      const lost = operationsOf(state).some(
+        ({ status }) => status === 'planned' || status === 'inquiring' || (newOwner && status === 'unknown'),
       )
-        ? { type: 'RecoverOperations' }
-        : undefined,
+      return lost ? { type: 'RecoverOperations' } : undefined
+    },
     directoryEntry: () => undefined,
     sequence: (state) => state.seq,
     updatedAt: (state) => state.updatedAt,
-    isClosed: (state) => closed.has(state.lifecycle.status),
+    isClosed: (state) => isClosed(state) || statusOf(state) === 'captured',
 
     read(state, command) {
       if (command.type !== 'ReadPayment') return undefined

@@ -34,7 +34,7 @@ export function outcome(state: Payment, operation: Operation, fact: Fact, contex
     case 'requires_action':
       return requiresAction(state, operation, fact.outcome, context)
     case 'declined':
-      return accepted(...endedOtherwise(state, operation, { kind: 'declined', ...fact.outcome }, context))
+      return accepted(...endedOtherwise(state, operation, fact.outcome, context))
     case 'accepted':
       return taken(operation, fact.outcome.pspReference)
     case 'not_sent':

@@ -53,6 +53,7 @@ export type OperationCause =
   | 'cancel'
   | 'action_expired'
   | 'expiry'
+  | 'capture_failed'
   | 'compensation'
   | 'external'
 

@@ -1,0 +1,59 @@
+/**
+ * The payment's decider: command in, events or refusal out. Pure and synchronous; everything it knows of the world stands in
+ * its arguments. PAYMENTS 1.1 is its table, and the row numbers in the comments of its parts are that table's.
+ */
+import { unreachable } from '../../runtime/assert.ts'
+import { ignored, type PaymentDecision, rejected } from './answering.ts'
+import type { PaymentCommand } from './commands.ts'
+import type { PaymentContext } from './context.ts'
+import { findOperation } from './derive.ts'
+import { dispute, externalOperation, resolve, reversal, settlementLine } from './facts.ts'
+import { outcome } from './outcome.ts'
+import { cancel, capture, completeAction, confirm, create, refund } from './requests.ts'
+import type { Payment } from './state.ts'
+import { fireTimer, recover } from './time.ts'
+
+export function decide(state: Payment | undefined, command: PaymentCommand, context: PaymentContext): PaymentDecision {
+  switch (command.type) {
+    case 'CreatePayment':
+      return create(state, command, context)
+    case 'ConfirmPayment':
+      return confirm(state, command, context)
+    case 'CapturePayment':
+      return capture(state, command, context)
+    case 'CancelPayment':
+      return cancel(state, command, context)
+    case 'RefundPayment':
+      return refund(state, command, context)
+    case 'CompleteAction':
+      return completeAction(state, command)
+    default:
+  }
+  if (state === undefined) {
+    return command.type === 'ResolveManually'
+      ? rejected({ code: 'payment_not_found' })
+      : ignored('a fact of a payment that is not there')
+  }
+  switch (command.type) {
+    case 'RecordOutcome': {
+      const operation = findOperation(state, command.operationId)
+      return operation === undefined ? ignored('no such operation') : outcome(state, operation, command, context)
+    }
+    case 'RecordReversal':
+      return reversal(state, command, context)
+    case 'RecordExternalOperation':
+      return externalOperation(state, command, context)
+    case 'RecordDispute':
+      return dispute(state, command)
+    case 'RecordSettlementLine':
+      return settlementLine(state, command)
+    case 'ResolveManually':
+      return resolve(state, command, context)
+    case 'FireTimer':
+      return fireTimer(state, command, context)
+    case 'RecoverOperations':
+      return recover(state)
+    default:
+      return unreachable(command)
+  }
+}
