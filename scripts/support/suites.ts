@@ -40,7 +40,7 @@ export async function runProject(project: string, options: ToolOptions = {}): Pr
         'run',
         `--project=${project}`,
         '--passWithNoTests',
-        '--reporter=default',
+        `--reporter=${options.show ? 'default' : 'dot'}`,
         '--reporter=json',
         `--outputFile.json=${reportPath}`,
       ],

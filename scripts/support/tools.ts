@@ -34,6 +34,12 @@ export function commandOf(packageName: string, command = packageName): string {
   return join(directory, path)
 }
 
+/** Tools see a pipe where a person may see a terminal. Never both variables: Node warns of that. */
+function colours(): NodeJS.ProcessEnv {
+  const wanted = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
+  return wanted ? { FORCE_COLOR: '1', NO_COLOR: undefined } : { FORCE_COLOR: undefined, NO_COLOR: '1' }
+}
+
 const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
 
 /** Runs a script with Node and waits for its end. Rejects only where it cannot be started. */
@@ -42,7 +48,7 @@ export function runNode(args: readonly string[], options: ToolOptions = {}): Pro
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...args], {
       cwd: projectRoot,
-      env: { ...process.env, ...options.environment },
+      env: { ...process.env, ...colours(), ...options.environment },
       stdio: options.show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     })
     const chunks: Buffer[] = []
