@@ -33,7 +33,7 @@ export interface HttpLimits {
 
 export const defaultHttpLimits: HttpLimits = {
   connections: 128,
-  queueMax: 1024,
+  queueMax: 4096,
   queueWaitMs: 5_000,
   connectTimeoutMs: 5_000,
   deadlineMs: 30_000,

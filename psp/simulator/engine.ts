@@ -1,0 +1,256 @@
+/**
+ * One Stripe account: what POST requests do, under Stripe's idempotency rules, written to the book before they are
+ * answered. Synchronous: a request is executed in one go, so requests never interleave.
+ *
+ * A request goes through {@link Engine.admit} (replay, refusal, or leave to run) and {@link Admission.run}; whoever holds
+ * an admission may let time pass in between, during which the key counts as in use.
+ */
+import { createHash } from 'node:crypto'
+import { assert } from '../../runtime/assert.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { concludeAction } from './authorization.ts'
+import type { AnswerBody, Book, BookEntry, BookLine, StoredAnswer } from './book.ts'
+import type { Effect, Execution } from './execution.ts'
+import { type ErrorFields, StripeFailure } from './failure.ts'
+import type { IdempotencyStore } from './idempotency.ts'
+import type { IdSource } from './ids.ts'
+import { canonical, type FormTree, Parameters } from './parameters.ts'
+import { type Description, describe, type PostRoute } from './routes.ts'
+import { Snapshot } from './snapshot.ts'
+import type { World } from './world.ts'
+
+export interface PostRequest {
+  readonly requestId: string
+  readonly path: string
+  readonly form: FormTree
+  readonly route: PostRoute
+  readonly idempotencyKey: string | null
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly replayed: boolean
+}
+
+/** An injected server error. `executed`: the request does its work first. */
+export interface InjectedError {
+  readonly executed: boolean
+  readonly status: number
+}
+
+export type Admission =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'admitted'; readonly run: (injected?: InjectedError) => Answer }
+
+export interface EngineOptions {
+  readonly world: World
+  readonly book: Book
+  readonly ids: IdSource
+  readonly idempotency: IdempotencyStore
+  readonly clock: Clock
+  /** The simulator's own address; known once it listens. */
+  readonly publicUrl: () => string
+}
+
+/** Takes a line of the book into memory, at start and while running alike. */
+export function applyLine(line: BookLine, to: Pick<EngineOptions, 'world' | 'ids' | 'idempotency'>): void {
+  to.world.apply(line.records)
+  to.ids.resumeAfter(line.ids)
+  if (line.answer !== undefined) {
+    to.idempotency.keep({ answer: line.answer, at: line.at, snapshot: new Snapshot(to.world, line.answer.body) })
+  }
+}
+
+const serverError: ErrorFields = { type: 'api_error', message: 'An unknown error occurred.' }
+
+export class Engine {
+  readonly #options: EngineOptions
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+  }
+
+  /** A request that is refused without being looked at, or never reaches the account: kept in the book, nothing else. */
+  note(request: PostRequest, status: string): void {
+    const { clock } = this.#options
+    this.#write({ at: clock.now(), requestId: request.requestId, entries: this.#refusal(request, status) })
+  }
+
+  describe(request: PostRequest): Description {
+    return describe(request.route, request.form, request.idempotencyKey, this.#options.world)
+  }
+
+  admit(request: PostRequest): Admission {
+    const { idempotency, clock } = this.#options
+    const { idempotencyKey: key } = request
+    if (key === null) return { kind: 'admitted', run: (injected) => this.#run(request, '', injected) }
+    const fingerprint = fingerprintOf(request)
+    const state = idempotency.look(key, fingerprint, clock.now())
+    switch (state.kind) {
+      case 'kept': {
+        this.note(request, 'replayed')
+        const { answer, at, snapshot } = state.kept
+        const body = snapshot.render(answer.body, seconds(at))
+        return { kind: 'answered', answer: { status: answer.status, body, replayed: true } }
+      }
+      case 'running':
+        this.note(request, 'idempotency_key_in_use')
+        return this.#refused(409, {
+          type: 'idempotency_error',
+          code: 'idempotency_key_in_use',
+          message: 'There is currently another in-progress request using this Idempotency Key.',
+        })
+      case 'other_parameters':
+        this.note(request, 'idempotency_error')
+        return this.#refused(400, {
+          type: 'idempotency_error',
+          message: 'Keys for idempotent requests can only be used with the same parameters they were first used with.',
+        })
+      case 'free':
+        idempotency.begin(key, fingerprint)
+        return {
+          kind: 'admitted',
+          run: (injected) => {
+            idempotency.end(key)
+            return this.#run(request, fingerprint, injected)
+          },
+        }
+    }
+  }
+
+  /** The shopper's answer on the authentication page. False where the intent does not wait for one. */
+  concludeAction(intent: string, succeeded: boolean): boolean {
+    const { world, ids, clock, publicUrl } = this.#options
+    const at = clock.now()
+    const by = world.intent(intent)?.authorizedBy
+    const call = { world, ids, idempotencyKey: by?.idempotencyKey ?? null, now: seconds(at), publicUrl: publicUrl() }
+    const execution = concludeAction(call, intent, succeeded)
+    if (execution === undefined) return false
+    const requestId = ids.next('req')
+    const entries = execution.effects.map((effect) => entryOf(effect, at, requestId, call.idempotencyKey))
+    this.#write({ at, requestId, entries, records: execution.records })
+    return true
+  }
+
+  #run(request: PostRequest, fingerprint: string, injected: InjectedError | undefined): Answer {
+    const { clock, world } = this.#options
+    const { idempotencyKey: key, requestId } = request
+    const at = clock.now()
+    const store = (status: number, body: AnswerBody): StoredAnswer | undefined =>
+      key === null ? undefined : { key, fingerprint, status, body }
+    const injectedBody: AnswerBody = { kind: 'error', error: serverError, intent: null }
+
+    if (injected?.executed === false) {
+      const answer = injected.status === 500 ? store(500, injectedBody) : undefined
+      this.#write({ at, requestId, entries: this.#refusal(request, `error_${injected.status}_before`), answer })
+      return this.#answer(injected.status, injectedBody, at)
+    }
+    const execution = this.#execute(request, at)
+    if (execution instanceof StripeFailure && !execution.stored) {
+      const body: AnswerBody = { kind: 'error', error: execution.fields, intent: execution.intent?.id ?? null }
+      this.#write({ at, requestId, entries: this.#refusal(request, statusOf(execution)) })
+      return this.#answer(execution.status, body, at)
+    }
+    const outcome = outcomeOf(execution)
+    const entries =
+      execution instanceof StripeFailure
+        ? this.#refusal(request, statusOf(execution))
+        : execution.effects.map((effect) => entryOf(effect, at, requestId, key))
+    const stored = injected?.status === 500 ? store(500, injectedBody) : store(outcome.status, outcome.body)
+    const records = execution instanceof StripeFailure ? [] : execution.records
+    this.#write({ at, requestId, entries, records, answer: stored })
+    assert(
+      outcome.body.kind === 'error' || world.intent(outcome.body.id) || world.refund(outcome.body.id),
+      'what is answered exists',
+    )
+    return injected === undefined
+      ? this.#answer(outcome.status, outcome.body, at)
+      : this.#answer(injected.status, injectedBody, at)
+  }
+
+  #execute(request: PostRequest, at: number): Execution | StripeFailure {
+    const { world, ids, publicUrl } = this.#options
+    try {
+      return request.route.run({
+        world,
+        ids,
+        parameters: new Parameters(request.form),
+        idempotencyKey: request.idempotencyKey,
+        now: seconds(at),
+        publicUrl: publicUrl(),
+      })
+    } catch (failure) {
+      if (failure instanceof StripeFailure) return failure
+      throw failure
+    }
+  }
+
+  #write(parts: {
+    readonly at: number
+    readonly requestId: string
+    readonly entries: readonly BookEntry[]
+    readonly records?: BookLine['records']
+    readonly answer?: StoredAnswer | undefined
+  }): void {
+    const { book, ids } = this.#options
+    const { at, requestId, entries, records = [], answer } = parts
+    if (entries.length === 0 && records.length === 0 && answer === undefined) return
+    const line: BookLine = {
+      at,
+      request_id: requestId,
+      entries,
+      records,
+      ids: ids.count,
+      ...(answer === undefined ? {} : { answer }),
+    }
+    book.append(line)
+    applyLine(line, this.#options)
+  }
+
+  #answer(status: number, body: AnswerBody, at: number): Answer {
+    return { status, body: new Snapshot(this.#options.world, body).render(body, seconds(at)), replayed: false }
+  }
+
+  #refused(status: number, error: ErrorFields): Admission {
+    const answer = this.#answer(status, { kind: 'error', error, intent: null }, this.#options.clock.now())
+    return { kind: 'answered', answer }
+  }
+
+  #refusal(request: PostRequest, status: string): BookEntry[] {
+    const { paymentMethod: _, operation, ...description } = this.describe(request)
+    if (operation === null) return []
+    const at = this.#options.clock.now()
+    return [{ at, operation, ...description, effect: false, status, request_id: request.requestId }]
+  }
+}
+
+function outcomeOf(execution: Execution | StripeFailure): { status: number; body: AnswerBody } {
+  const failure = execution instanceof StripeFailure ? execution : execution.failure
+  if (failure !== undefined) {
+    return {
+      status: failure.status,
+      body: { kind: 'error', error: failure.fields, intent: failure.intent?.id ?? null },
+    }
+  }
+  const { status, id, expand } = execution as Execution
+  return { status, body: { kind: 'object', id, expand } }
+}
+
+function entryOf(effect: Effect, at: number, requestId: string, key: string | null): BookEntry {
+  return { at, ...effect, idempotency_key: key, request_id: requestId }
+}
+
+function statusOf(failure: StripeFailure): string {
+  return failure.fields.code ?? failure.fields.type
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}
+
+function fingerprintOf(request: PostRequest): string {
+  return createHash('sha256')
+    .update(`${request.path}\n${canonical(request.form)}`)
+    .digest('base64url')
+}

@@ -1,0 +1,47 @@
+/**
+ * The simulator as a process. Prints one line of JSON once it listens, `{"ready": true, "url": …, "admin_url": …, "pid": …}`,
+ * and ends on SIGTERM or SIGINT.
+ *
+ *   node psp/simulator/main.ts --port 4242 --book .shardpay/simulator --seed 1
+ */
+import { parseArgs } from 'node:util'
+import { startSimulator } from './simulator.ts'
+
+const { env } = process
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: env['SHARDPAY_SIMULATOR_PORT'] ?? '0' },
+    host: { type: 'string', default: env['SHARDPAY_SIMULATOR_HOST'] ?? '127.0.0.1' },
+    book: { type: 'string', default: env['SHARDPAY_SIMULATOR_BOOK'] ?? '.shardpay/simulator' },
+    seed: { type: 'string', default: env['SHARDPAY_SIMULATOR_SEED'] ?? '1' },
+    'public-url': { type: 'string', default: env['SHARDPAY_SIMULATOR_PUBLIC_URL'] ?? '' },
+  },
+})
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value <= max) return value
+  console.error(`--${name} is a whole number from 0 to ${max}`)
+  process.exit(2)
+}
+
+const port = wholeNumber('port', values.port, 65_535)
+try {
+  const simulator = await startSimulator({
+    directory: values.book,
+    port,
+    host: values.host,
+    seed: wholeNumber('seed', values.seed, 2 ** 32 - 1),
+    ...(values['public-url'] === '' ? {} : { publicUrl: values['public-url'] }),
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      void simulator.close().then(() => process.exit(0))
+    })
+  }
+  console.log(JSON.stringify({ ready: true, url: simulator.url, admin_url: simulator.adminUrl, pid: process.pid }))
+} catch (error) {
+  const busy = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  console.error(busy ? `port ${port} is in use: set --port or SHARDPAY_SIMULATOR_PORT` : error)
+  process.exit(1)
+}

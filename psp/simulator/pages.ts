@@ -1,0 +1,104 @@
+/** The simulator's two pages: the end of its book, and where a shopper confirms or fails an authentication. No scripts. */
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Book, BookEntry } from './book.ts'
+import type { Engine } from './engine.ts'
+import { decodeForm } from './parameters.ts'
+import { intentAt, type IntentRecord } from './records.ts'
+import type { World } from './world.ts'
+
+export interface PagesOptions {
+  readonly world: World
+  readonly book: Book
+  readonly engine: Engine
+  readonly clock: Clock
+}
+
+export function addPages(app: FastifyInstance, { world, book, engine, clock }: PagesOptions): void {
+  app.get('/', (_request, reply) => page(reply, 200, 'Stripe simulator', bookTable(book.recent())))
+
+  app.get<{ Params: { intent: string } }>('/3ds/:intent', (request, reply) => {
+    const intent = find(request.params.intent)
+    if (intent === undefined) return page(reply, 404, 'Authentication', '<p>There is no such payment.</p>')
+    if (intent.status !== 'requires_action')
+      return page(reply, 200, 'Authentication', '<p>This payment waits for nothing.</p>')
+    return page(reply, 200, 'Authentication', authenticationForms(intent))
+  })
+
+  app.post<{ Params: { intent: string } }>('/3ds/:intent', (request, reply) => {
+    const outcome = decodeForm(typeof request.body === 'string' ? request.body : '').get('outcome')
+    if (outcome !== 'complete' && outcome !== 'fail')
+      return page(reply, 400, 'Authentication', '<p>Complete or fail?</p>')
+    // A second click finds nothing to conclude, and is led the same way.
+    engine.concludeAction(request.params.intent, outcome === 'complete')
+    const intent = find(request.params.intent)
+    if (intent === undefined) return page(reply, 404, 'Authentication', '<p>There is no such payment.</p>')
+    if (intent.returnUrl === null)
+      return page(reply, 200, 'Authentication', '<p>Done. This payment has no return address.</p>')
+    return reply.redirect(returnAddress(intent, intent.returnUrl), 303)
+  })
+
+  function find(id: string): IntentRecord | undefined {
+    const intent = world.intent(id)
+    return intent === undefined ? undefined : intentAt(intent, Math.floor(clock.now() / 1000))
+  }
+}
+
+/** The merchant's address with what Stripe adds to it. */
+function returnAddress(intent: IntentRecord, returnUrl: string): string {
+  const url = new URL(returnUrl)
+  url.searchParams.set('payment_intent', intent.id)
+  url.searchParams.set('payment_intent_client_secret', intent.clientSecret)
+  url.searchParams.set('redirect_status', intent.status === 'requires_payment_method' ? 'failed' : 'succeeded')
+  return url.href
+}
+
+function authenticationForms(intent: IntentRecord): string {
+  const button = (outcome: string, label: string): string =>
+    `<form method="post"><input type="hidden" name="outcome" value="${outcome}"><button>${label}</button></form>`
+  return `<p>Test authentication of ${intent.amount} ${escapeHtml(intent.currency)} (minor units).</p>
+${button('complete', 'Complete authentication')}
+${button('fail', 'Fail authentication')}`
+}
+
+function bookTable(entries: readonly BookEntry[]): string {
+  const cells = (entry: BookEntry): (string | number | boolean | null)[] => [
+    new Date(entry.at).toISOString(),
+    entry.operation,
+    entry.effect ? 'yes' : 'no',
+    entry.amount,
+    entry.currency,
+    entry.status,
+    entry.payment,
+    entry.operation_id,
+    entry.psp_reference,
+  ]
+  const rows = entries.map(
+    (entry) =>
+      `<tr>${cells(entry)
+        .map((cell) => `<td>${escapeHtml(String(cell ?? ''))}</td>`)
+        .join('')}</tr>`,
+  )
+  const heads = ['at', 'operation', 'effect', 'amount', 'currency', 'status', 'payment', 'operation id', 'reference']
+  return `<p>A simulated payment service provider: no money moves here. The last ${entries.length} entries of its book:</p>
+<table><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`
+}
+
+const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#1a1a1a;background:#fff}
+table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left}
+button{font:inherit;padding:.4rem 1rem;margin:.4rem 0}`
+
+function page(reply: FastifyReply, status: number, title: string, body: string): FastifyReply {
+  return reply
+    .code(status)
+    .type('text/html; charset=utf-8')
+    .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+    .header('cache-control', 'no-store')
+    .send(
+      `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${style}</style></head><body><h1>${title}</h1>${body}</body></html>`,
+    )
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

@@ -1,0 +1,211 @@
+/** Stripe's GET calls: one object, lists with cursors (newest first), search by metadata, the balance. */
+import { invalidParameter, notFound } from './failure.ts'
+import type { Parameters } from './parameters.ts'
+import { type ChargeRecord, type IntentRecord, intentAt, type RefundRecord, refundStatusAt } from './records.ts'
+import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
+import type { World } from './world.ts'
+
+export interface ReadCall {
+  readonly world: World
+  readonly parameters: Parameters
+  /** Unix seconds. */
+  readonly now: number
+}
+
+/** The answer of a path, or undefined where there is no such path. */
+export function read(path: string, call: ReadCall): JsonObject | undefined {
+  switch (path) {
+    case '/v1/payment_intents':
+      return listIntents(call)
+    case '/v1/payment_intents/search':
+      return searchIntents(call)
+    case '/v1/charges':
+      return listCharges(call)
+    case '/v1/refunds':
+      return listRefunds(call)
+    case '/v1/balance':
+      return balance(call)
+  }
+  const [, collection, id] = /^\/v1\/(payment_intents|charges|refunds)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
+  if (collection === undefined || id === undefined) return undefined
+  const context = contextOf(call)
+  switch (collection) {
+    case 'payment_intents':
+      call.parameters.text('client_secret')
+      call.parameters.finish()
+      return renderIntent(call.world.intent(id) ?? refuse('payment_intent', id, 'intent'), context)
+    case 'charges':
+      call.parameters.finish()
+      return renderCharge(call.world.charge(id) ?? refuse('charge', id, 'charge'), context)
+    default:
+      call.parameters.finish()
+      return renderRefund(call.world.refund(id) ?? refuse('refund', id, 'refund'), context)
+  }
+}
+
+function refuse(what: string, id: string, param: string): never {
+  throw notFound(what, id, param)
+}
+
+function contextOf({ parameters, world, now }: ReadCall): RenderContext {
+  return {
+    at: now,
+    // In a list the paths start with `data.`; the objects are rendered one by one.
+    expand: parameters.list('expand').map((path) => path.replace(/^data\./, '')),
+    charge: (id) => world.charge(id),
+    intent: (id) => world.intent(id),
+    refundsOf: (charge) => world.refundsOf(charge),
+  }
+}
+
+function listIntents(call: ReadCall): JsonObject {
+  const window = readWindow(call.parameters)
+  const context = contextOf(call)
+  const page = readPage(call.parameters)
+  call.parameters.finish()
+  const matching = newestFirst(call.world.intents()).filter((intent) => window(intent.created))
+  return list('/v1/payment_intents', cut(matching, page), (intent: IntentRecord) => renderIntent(intent, context))
+}
+
+function listCharges(call: ReadCall): JsonObject {
+  const intent = call.parameters.text('payment_intent')
+  const window = readWindow(call.parameters)
+  const context = contextOf(call)
+  const page = readPage(call.parameters)
+  call.parameters.finish()
+  const all = intent === undefined ? newestFirst(call.world.charges()) : [...call.world.chargesOf(intent)].reverse()
+  const matching = all.filter((charge) => window(charge.created))
+  return list('/v1/charges', cut(matching, page), (charge: ChargeRecord) => renderCharge(charge, context))
+}
+
+function listRefunds(call: ReadCall): JsonObject {
+  const { parameters, world } = call
+  const intent = parameters.text('payment_intent')
+  const charge = parameters.text('charge')
+  const window = readWindow(parameters)
+  const context = contextOf(call)
+  const page = readPage(parameters)
+  parameters.finish()
+  const charges = charge === undefined ? world.chargesOf(intent ?? '').map(({ id }) => id) : [charge]
+  const all =
+    intent === undefined && charge === undefined
+      ? newestFirst(world.refunds())
+      : newestFirst(charges.flatMap((id) => world.refundsOf(id)))
+  const matching = all.filter((refund) => window(refund.created) && (intent === undefined || refund.intent === intent))
+  return list('/v1/refunds', cut(matching, page), (refund: RefundRecord) => renderRefund(refund, context))
+}
+
+function searchIntents(call: ReadCall): JsonObject {
+  const { parameters, world } = call
+  const query = parameters.required('query')
+  const clauses = query
+    .split(/ and /i)
+    .map((clause) => /^\s*metadata\[(['"])(.+?)\1\]\s*:\s*(['"])(.*?)\3\s*$/.exec(clause))
+  const context = contextOf(call)
+  const limit = parameters.integer('limit') ?? 10
+  const skip = Number(parameters.text('page') ?? '0')
+  parameters.finish()
+  let found: readonly IntentRecord[] | undefined
+  for (const clause of clauses) {
+    const [, , name, , value] = clause ?? []
+    if (name === undefined || value === undefined) {
+      throw invalidParameter('query_invalid', "This simulator searches by metadata['name']:'value' alone.", 'query')
+    }
+    found =
+      found === undefined
+        ? world.intentsWithMetadata(name, value)
+        : found.filter((intent) => intent.metadata[name] === value)
+  }
+  const matching = [...(found ?? [])].reverse()
+  const data = matching.slice(skip, skip + limit)
+  const more = matching.length > skip + limit
+  return {
+    object: 'search_result',
+    data: data.map((intent) => renderIntent(intent, context)),
+    has_more: more,
+    next_page: more ? String(skip + limit) : null,
+    url: '/v1/payment_intents/search',
+  }
+}
+
+/** Captured less refunded, per currency; nothing is ever paid out. */
+function balance({ parameters, world, now }: ReadCall): JsonObject {
+  parameters.finish()
+  const sums = new Map<string, number>()
+  for (const charge of world.charges())
+    sums.set(charge.currency, (sums.get(charge.currency) ?? 0) + charge.amountCaptured)
+  for (const refund of world.refunds()) {
+    if (refundStatusAt(refund, now) !== 'failed')
+      sums.set(refund.currency, (sums.get(refund.currency) ?? 0) - refund.amount)
+  }
+  const pending = [...sums].map(([currency, amount]) => ({ amount, currency, source_types: { card: amount } }))
+  return {
+    object: 'balance',
+    available: [{ amount: 0, currency: 'usd', source_types: { card: 0 } }],
+    livemode: false,
+    pending,
+  }
+}
+
+interface Page {
+  readonly limit: number
+  readonly after: string | undefined
+  readonly before: string | undefined
+}
+
+function readPage(parameters: Parameters): Page {
+  const limit = parameters.integer('limit') ?? 10
+  if (limit < 1 || limit > 100) throw invalidParameter('parameter_invalid_integer', 'A limit is 1 to 100.', 'limit')
+  return { limit, after: parameters.text('starting_after'), before: parameters.text('ending_before') }
+}
+
+/** `created`, exact or as a range. */
+function readWindow(parameters: Parameters): (created: number) => boolean {
+  const range = parameters.nestedOrInteger('created')
+  if (typeof range === 'number') return (created) => created === range
+  const gte = range.integer('gte')
+  const gt = range.integer('gt')
+  const lte = range.integer('lte')
+  const lt = range.integer('lt')
+  return (created) =>
+    created >= (gte ?? 0) && created > (gt ?? -1) && created <= (lte ?? created) && created < (lt ?? created + 1)
+}
+
+function newestFirst<Item>(items: Iterable<Item>): Item[] {
+  return [...items].reverse()
+}
+
+function cut<Item extends { readonly id: string }>(
+  items: readonly Item[],
+  page: Page,
+): { data: readonly Item[]; more: boolean } {
+  const cursor = page.before ?? page.after
+  if (cursor !== undefined && !items.some(({ id }) => id === cursor)) {
+    throw invalidParameter(
+      'resource_missing',
+      `No such object in this list: '${cursor}'`,
+      page.before === undefined ? 'starting_after' : 'ending_before',
+    )
+  }
+  if (page.before !== undefined) {
+    const end = items.findIndex(({ id }) => id === page.before)
+    const start = Math.max(0, end - page.limit)
+    return { data: items.slice(start, Math.max(end, 0)), more: start > 0 }
+  }
+  const start = page.after === undefined ? 0 : items.findIndex(({ id }) => id === page.after) + 1
+  return { data: items.slice(start, start + page.limit), more: items.length > start + page.limit }
+}
+
+function list<Item>(
+  url: string,
+  page: { data: readonly Item[]; more: boolean },
+  render: (item: Item) => JsonObject,
+): JsonObject {
+  return { object: 'list', data: page.data.map(render), has_more: page.more, url }
+}
+
+/** Exported for the page that shows an intent. */
+export function intentNow(world: World, id: string, now: number): IntentRecord | undefined {
+  const intent = world.intent(id)
+  return intent === undefined ? undefined : intentAt(intent, now)
+}

@@ -1,0 +1,73 @@
+/**
+ * The simulator, put together: a PSP that speaks Stripe's protocol, keeps a book of every request and effect, and
+ * misbehaves when asked to. A process of its own (`main.ts`), or inside another one (tests, development).
+ *
+ * Not a security boundary: any test key is accepted, and it is all one account.
+ */
+import { fastify } from 'fastify'
+import { type Clock, systemClock } from '../../runtime/clock.ts'
+import { seededRandom } from '../../runtime/random.ts'
+import { addAdmin } from './admin.ts'
+import { type BehaviourRule, Behaviours } from './behaviour.ts'
+import { Book } from './book.ts'
+import { applyLine, Engine } from './engine.ts'
+import { IdempotencyStore } from './idempotency.ts'
+import { IdSource } from './ids.ts'
+import { addPages } from './pages.ts'
+import { addStripeEdge } from './stripe-edge.ts'
+import { World } from './world.ts'
+
+export interface SimulatorOptions {
+  /** Where the book is kept; made where it does not exist. */
+  readonly directory: string
+  /** Default 0: any free port. */
+  readonly port?: number
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Of ids and of draws for misbehaviour; default 1. Of a book that was begun, the ids go on. */
+  readonly seed?: number
+  /** How browsers reach the authentication page; default: the address it listens on. */
+  readonly publicUrl?: string
+  readonly behaviour?: readonly BehaviourRule[]
+  readonly clock?: Clock
+}
+
+export interface Simulator {
+  /** What a connector takes as base URL. */
+  readonly url: string
+  /** `<url>/_admin`: `/book`, `/behaviour`, `/3ds/<intent>`. */
+  readonly adminUrl: string
+  /** Ends connections, also those it leaves hanging on purpose, and closes the book. */
+  close(): Promise<void>
+}
+
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { directory, port = 0, host = '127.0.0.1', seed = 1, clock = systemClock } = options
+  const world = new World()
+  const ids = new IdSource(seed)
+  const idempotency = new IdempotencyStore()
+  const behaviours = new Behaviours(seededRandom(seed))
+  behaviours.replace(options.behaviour ?? [])
+  const book = await Book.open(directory, (line) => applyLine(line, { world, ids, idempotency }))
+
+  let url = ''
+  const engine = new Engine({ world, book, ids, idempotency, clock, publicUrl: () => options.publicUrl ?? url })
+  const app = fastify({ forceCloseConnections: true, bodyLimit: 256 * 1024, keepAliveTimeout: 72_000 })
+  addStripeEdge(app, { engine, behaviours, world, ids, clock })
+  addAdmin(app, { book, behaviours, engine })
+  addPages(app, { world, book, engine, clock })
+  try {
+    url = await app.listen({ port, host })
+  } catch (error) {
+    book.close()
+    throw error
+  }
+  return {
+    url,
+    adminUrl: `${url}/_admin`,
+    async close() {
+      await app.close()
+      book.close()
+    },
+  }
+}
