@@ -5,8 +5,10 @@
  *   node psp/simulator/main.ts --port 4242 --book .shardpay/simulator --seed 1
  */
 import { parseArgs } from 'node:util'
+import { exitWithParent } from '../../runtime/parent.ts'
 import { startSimulator } from './simulator.ts'
 
+exitWithParent()
 const { env } = process
 const { values } = parseArgs({
   options: {
