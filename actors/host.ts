@@ -227,6 +227,11 @@ export class Host implements Router {
     })
   }
 
+  /** Stores what is behind now instead of at the next interval. */
+  async flush(): Promise<void> {
+    await this.#flush.flush()
+  }
+
   /** Answers what was accepted, stores what is behind, and ends. */
   async stop(): Promise<void> {
     const { clock, limits, journal } = this.#options

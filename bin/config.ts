@@ -45,6 +45,15 @@ export const serverSettings = {
     'SHARDPAY_MERCHANT_PORT',
     port(8080, "Port of the merchants' API; 0 takes a free one, named by the ready line."),
   ),
+  publicUrl: optionalSetting(
+    'SHARDPAY_PUBLIC_URL',
+    Type.String({
+      pattern: '^https?://[^/]+$',
+      description:
+        'Address of the API as shoppers reach it, for returning from 3-D Secure; host and port where absent.',
+    }),
+    { expected: 'an http:// or https:// URL without a path' },
+  ),
   idKey: setting(
     'SHARDPAY_ID_KEY',
     { ...key, description: 'The key payment ids are derived from. Made once; losing it lets retries charge again.' },

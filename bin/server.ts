@@ -1,0 +1,88 @@
+/**
+ * One Shardpay process: a node (actors over the journal) and a gateway (the merchants' API) in front of it.
+ *
+ * It prints one JSON ready line on stdout once it serves. SIGTERM and SIGINT drain: nothing new is taken, accepted requests
+ * are answered, what is behind is stored, exit 0. It exits 1 where it lost its shards to another incarnation of its node,
+ * and 2 where its configuration is wrong.
+ */
+import { cpus } from 'node:os'
+import closeWithGrace from 'close-with-grace'
+import { buildApp } from '../gateway/app.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { ConfigError, loadConfig, unknownVariables } from '../runtime/config.ts'
+import { createLog } from '../runtime/log.ts'
+import { exitWithParent } from '../runtime/parent.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { serverSettings } from './config.ts'
+import { startNode } from './node.ts'
+import { readSeed, seedMerchants } from './seed.ts'
+
+const stopWithinMs = 20_000
+
+async function main(): Promise<void> {
+  const began = performance.now()
+  exitWithParent()
+  const config = loadConfig(serverSettings, process.env)
+  const seed = config.seedFile === undefined ? undefined : readSeed(config.seedFile)
+  const log = createLog({ level: config.logLevel, fields: { node: config.nodeId } })
+  for (const variable of unknownVariables('SHARDPAY_', process.env, serverSettings)) {
+    if (!variable.startsWith('SHARDPAY_SUPERVISED')) log.warn({ variable }, 'nothing reads this variable')
+  }
+  const keySecret = Buffer.from(config.keySecret, 'hex')
+  const idKey = Buffer.from(config.idKey, 'hex')
+  const merchantUrlOf = (port: number): string => config.publicUrl ?? `http://${config.merchantHost}:${port}`
+
+  const node = await startNode({
+    databaseUrl: config.databaseUrl,
+    nodeId: config.nodeId,
+    idKey,
+    stripeTest: { baseUrl: config.stripeTestUrl, secretKey: config.stripeTestSecretKey },
+    returnUrlBase: `${merchantUrlOf(config.merchantPort)}/v1/return`,
+    log,
+    lost: () => {
+      log.fatal({}, 'another incarnation of this node has taken its shards: ending')
+      process.exit(1)
+    },
+  })
+  if (seed !== undefined) {
+    const connection = 'stripe-test'
+    await seedMerchants({ seed, router: node.host, clock: systemClock, random: systemRandom, keySecret, connection })
+    await node.flush()
+  }
+  const app = buildApp({
+    router: node.host,
+    directory: node.directory,
+    idKey,
+    keySecret,
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child({ component: 'gateway' }),
+    readiness: () => node.readiness(),
+  })
+  await app.listen({ host: config.merchantHost, port: config.merchantPort })
+  const address = app.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : config.merchantPort
+
+  closeWithGrace({ delay: stopWithinMs, logger: false }, async ({ signal, err }) => {
+    if (err !== undefined) {
+      log.fatal({ error: err }, 'ending after an error that nobody handled')
+      process.exit(1)
+    }
+    log.info({ ...(signal !== undefined && { signal }) }, 'draining')
+    await Promise.all([app.close(), node.stop()])
+  })
+
+  process.stdout.write(`${JSON.stringify({ ready: true, urls: { merchant: merchantUrlOf(port) } })}\n`)
+  log.info({ port, duration_ms: Math.round(performance.now() - began), count: cpus().length }, 'ready')
+}
+
+try {
+  await main()
+} catch (error) {
+  const isConfiguration = error instanceof ConfigError
+  const code = (error as { code?: unknown }).code
+  process.stderr.write(
+    `${error instanceof Error ? error.message : String(error)}${typeof code === 'string' ? ` (${code})` : ''}\n`,
+  )
+  process.exit(isConfiguration ? 2 : 1)
+}
