@@ -12,7 +12,7 @@ import { httpLimits, rateLimits } from '../runtime/limits.ts'
 import { authenticate } from './authentication.ts'
 import { readBody } from './body.ts'
 import type { Edge, GatewayDeps } from './deps.ts'
-import { answerClientError, answerError, answerNotFound } from './error-handlers.ts'
+import { answerClientError, answerError, refuseUnknownPaths } from './error-handlers.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { refuse, setCommonHeaders } from './respond.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -27,6 +27,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     keyReusedStatus: deps.keyReusedStatus ?? 422,
     rateLimiter: new RateLimiter(deps.clock, deps.rateLimits ?? rateLimits),
   }
+  const timeouts = deps.timeouts ?? httpLimits
   const app: FastifyInstance = fastify({
     logger: false,
     trustProxy: false,
@@ -34,14 +35,14 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     requestIdHeader: false,
     genReqId: () => `req_${edge.random.hex(12)}`,
     bodyLimit: httpLimits.bodyBytesMax,
-    requestTimeout: httpLimits.requestTimeoutMs,
+    requestTimeout: timeouts.requestTimeoutMs,
     connectionTimeout: httpLimits.connectionTimeoutMs,
     keepAliveTimeout: httpLimits.keepAliveTimeoutMs,
     maxRequestsPerSocket: httpLimits.requestsPerSocketMax,
     http: {
       maxHeaderSize: httpLimits.headerBytesMax,
-      headersTimeout: httpLimits.headersTimeoutMs,
-      connectionsCheckingInterval: httpLimits.connectionsCheckMs,
+      headersTimeout: timeouts.headersTimeoutMs,
+      connectionsCheckingInterval: timeouts.connectionsCheckMs,
     },
     routerOptions: { maxParamLength: httpLimits.pathParameterCharactersMax },
     // A HEAD of the shopper's return address would complete an action.
@@ -71,6 +72,10 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
   app.decorateRequest('bodyBytes', 0)
   app.addHook('onRequest', (request, reply, done) => {
     setCommonHeaders(request, reply)
+    done()
+  })
+  refuseUnknownPaths(app, edge)
+  app.addHook('onRequest', (request, reply, done) => {
     const { scope } = request.routeOptions.config
     const refusal = scope === undefined ? undefined : authenticate(edge, request, reply, scope)
     if (refusal === undefined) done()
@@ -78,7 +83,6 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
   })
   readBody(app)
   app.setErrorHandler((error, request, reply) => answerError(edge, error, request, reply))
-  answerNotFound(app, edge)
 
   paymentRoutes(app, edge)
   refundRoutes(app, edge)

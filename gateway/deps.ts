@@ -15,6 +15,12 @@ export interface Readiness {
   readonly reasons: readonly string[]
 }
 
+export interface RequestTimeouts {
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly connectionsCheckMs: number
+}
+
 export interface GatewayDeps {
   readonly router: Router
   readonly directory: MerchantDirectory
@@ -33,6 +39,8 @@ export interface GatewayDeps {
   readonly keyReusedStatus?: 400 | 422
   /** Default: runtime/limits.ts. */
   readonly rateLimits?: RateLimits
+  /** Default: runtime/limits.ts, which says what each is. */
+  readonly timeouts?: RequestTimeouts
 }
 
 /** {@link GatewayDeps} with its defaults, as the routes get it. */

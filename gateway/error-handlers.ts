@@ -46,8 +46,11 @@ function refusalOfError(edge: Edge, error: FastifyError, request: FastifyRequest
   return { code: 'internal_error' }
 }
 
-/** 404, or 405 where the path has other methods. */
-export function answerNotFound(app: FastifyInstance, edge: Edge): void {
+/**
+ * 404, or 405 where the path has other methods. Decided before the body is read: what nobody wants is not parsed.
+ * Knows the routes that are added after it.
+ */
+export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
   const routes: { pattern: RegExp; methods: string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+')}$`)
@@ -56,12 +59,15 @@ export function answerNotFound(app: FastifyInstance, edge: Edge): void {
     if (known === undefined) routes.push({ pattern, methods: [...methods] })
     else known.methods.push(...methods)
   })
-  app.setNotFoundHandler((request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
+      done()
+      return
+    }
     const path = request.url.split('?')[0] ?? ''
     const route = routes.find(({ pattern }) => pattern.test(path))
-    if (route === undefined) return refuse(edge, request, reply, { code: 'route_not_found' })
-    reply.header('allow', route.methods.join(', '))
-    return refuse(edge, request, reply, { code: 'method_not_allowed' })
+    if (route !== undefined) reply.header('allow', route.methods.join(', '))
+    refuse(edge, request, reply, { code: route === undefined ? 'route_not_found' : 'method_not_allowed' })
   })
 }
 
