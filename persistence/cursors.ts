@@ -1,0 +1,203 @@
+/**
+ * What is kept under a shard's cursor: timers and the merchants' directory. A cursor moves by compare-and-set on its old
+ * position, at its owner's epoch, in the one statement that also writes what it guards; shards whose cursor stands
+ * elsewhere, or that have another owner, are left out whole.
+ *
+ * Opening a shard first takes the cursor for its epoch, so that a statement of the owner before, begun before the shard was
+ * taken and committed after, finds the cursor changed and moves nothing. Moving a cursor again to where this epoch has moved
+ * it already counts as done: a move of unknown outcome may be repeated.
+ */
+import type {
+  CursorAdvance,
+  JournalRow,
+  MerchantRow,
+  OpenedShard,
+  Ownership,
+  SnapshotRecord,
+  TimerRow,
+} from '../actors/journal.ts'
+import { assert } from '../runtime/assert.ts'
+import { byteaArray, byteaArrayOfHex } from './binary-arrays.ts'
+import type { DatabasePool } from './database-pool.ts'
+import { assertGapless, rowColumns, type StoredRow, toRow } from './reads.ts'
+
+const claimText = `
+  WITH mine AS (
+    SELECT c.shard, s.epoch FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
+    JOIN shard_cursor c ON c.shard = s.shard AND c.consumer = 'actors' AND c.epoch <= s.epoch
+    ORDER BY c.shard FOR UPDATE OF c
+  )
+  UPDATE shard_cursor c SET epoch = m.epoch FROM mine m WHERE c.shard = m.shard AND c.consumer = 'actors'
+  RETURNING c.shard, c.position`
+
+const timerColumns = `t.shard, encode(t.entity, 'hex') AS entity, t.operation, t.kind, t.due`
+
+const openTimersText = `
+  SELECT ${timerColumns} FROM unnest($1::int[]) AS s (shard)
+  CROSS JOIN LATERAL (
+    SELECT * FROM timer t WHERE t.shard = s.shard AND (t.due < $2 OR t.kind = ANY($3::text[]))
+  ) t ORDER BY t.shard, t.due, t.entity`
+
+const openTailText = `
+  SELECT ${rowColumns} FROM unnest($1::int[], $2::bigint[]) AS s (shard, position)
+  CROSS JOIN LATERAL (
+    SELECT * FROM journal j WHERE j.shard = s.shard AND j.position > s.position ORDER BY j.position
+  ) j ORDER BY j.shard, j.position`
+
+export async function openShards(
+  pool: DatabasePool,
+  ownerships: readonly Ownership[],
+  horizon: number,
+  openKinds: readonly string[],
+): Promise<readonly OpenedShard[]> {
+  const claimed = await pool.query<{ shard: number; position: number }>({
+    name: 'claim',
+    text: claimText,
+    values: [ownerships.map(({ shard }) => shard), ownerships.map(({ epoch }) => epoch)],
+  })
+  const cursors = new Map(claimed.map(({ shard, position }) => [shard, position]))
+  const shards = [...cursors.keys()]
+  const [timers, tails] = await Promise.all([
+    pool.query<StoredTimer>({ name: 'open_timers', text: openTimersText, values: [shards, horizon, openKinds] }),
+    pool.query<StoredRow>({ name: 'open_tail', text: openTailText, values: [shards, [...cursors.values()]] }),
+  ])
+  const timersOf = Map.groupBy(timers, ({ shard }) => shard)
+  const tailOf = Map.groupBy(tails, ({ shard }) => shard)
+  return ownerships
+    .filter(({ shard }) => cursors.has(shard))
+    .toSorted((a, b) => a.shard - b.shard)
+    .map((ownership) => {
+      const cursor = cursors.get(ownership.shard) ?? 0
+      const rows = tailOf.get(ownership.shard) ?? []
+      assertGapless(rows, cursor)
+      const tail: readonly JournalRow[] = rows.map(toRow)
+      return { ownership, cursor, timers: timersOf.get(ownership.shard) ?? [], tail }
+    })
+}
+
+type StoredTimer = TimerRow
+
+const dueText = `
+  SELECT ${timerColumns} FROM unnest($1::int[]) AS s (shard)
+  CROSS JOIN LATERAL (SELECT * FROM timer t WHERE t.shard = s.shard AND t.due < $2) t
+  ORDER BY t.due, t.shard, t.entity`
+
+export async function dueTimers(
+  pool: DatabasePool,
+  shards: readonly number[],
+  horizon: number,
+): Promise<readonly TimerRow[]> {
+  return pool.query<StoredTimer>({ name: 'due', text: dueText, values: [shards, horizon] })
+}
+
+const advanceText = `
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) AS a (shard, epoch, from_position, to_position)
+  ), movable AS MATERIALIZED (
+    SELECT c.shard, a.epoch, a.to_position FROM asked a
+    JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
+    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = 'actors' AND c.position = a.from_position AND c.epoch <= a.epoch
+    ORDER BY c.shard FOR UPDATE OF c
+  ), moved AS (
+    UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
+    WHERE c.shard = m.shard AND c.consumer = 'actors'
+    RETURNING c.shard
+  ), entity AS MATERIALIZED (
+    SELECT e.shard, e.entity FROM unnest($5::int[], $6::bytea[]) AS e (shard, entity) JOIN moved USING (shard)
+  ), wanted AS MATERIALIZED (
+    SELECT w.* FROM unnest($7::int[], $8::bytea[], $9::text[], $10::text[], $11::bigint[]) AS w (shard, entity, operation, kind, due)
+    JOIN moved USING (shard)
+  ), removed AS (
+    DELETE FROM timer t USING entity e
+    WHERE t.shard = e.shard AND t.entity = e.entity AND NOT EXISTS (
+      SELECT FROM wanted w
+      WHERE w.shard = t.shard AND w.entity = t.entity AND w.operation = t.operation AND w.kind = t.kind
+    )
+  ), stored AS (
+    INSERT INTO timer (shard, entity, operation, kind, due)
+    SELECT shard, entity, operation, kind, due FROM wanted ORDER BY shard, entity, operation, kind
+    ON CONFLICT (shard, entity, operation, kind) DO UPDATE SET due = excluded.due WHERE timer.due <> excluded.due
+  ), listed AS (
+    INSERT INTO merchant (merchant, shard, entity, version, data)
+    SELECT m.merchant, m.shard, m.entity, m.version, m.data
+    FROM unnest($12::int[], $13::bytea[], $14::text[], $15::int[], $16::bytea[]) AS m (shard, entity, merchant, version, data)
+    JOIN moved USING (shard) ORDER BY m.merchant
+    ON CONFLICT (merchant) DO UPDATE SET version = excluded.version, data = excluded.data
+      WHERE merchant.version < excluded.version
+  )
+  SELECT a.shard FROM asked a
+  WHERE a.shard NOT IN (SELECT shard FROM moved)
+    AND NOT EXISTS (
+      SELECT FROM shard_cursor c
+      WHERE c.shard = a.shard AND c.consumer = 'actors' AND c.position = a.to_position AND c.epoch = a.epoch
+        AND a.from_position < a.to_position
+    )
+  ORDER BY a.shard`
+
+/** Answers the shards that were left out. */
+export async function advanceCursors(
+  pool: DatabasePool,
+  advances: readonly CursorAdvance[],
+): Promise<readonly number[]> {
+  assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
+  for (const { shard, from, to } of advances) assert(from <= to, 'a cursor moves forward', { shard, from, to })
+  const entities = advances.flatMap(({ shard, entities: own }) => own.map((entity) => ({ shard, entity })))
+  const timers = advances.flatMap((advance) => advance.timers)
+  const replaced = new Set(entities.map(({ shard, entity }) => `${shard}/${entity}`))
+  for (const { shard, entity } of timers) {
+    assert(replaced.has(`${shard}/${entity}`), 'timers belong to entities that are replaced', { shard })
+  }
+  const merchants = newest(advances.flatMap((advance) => advance.merchants))
+  const rows = await pool.query<{ shard: number }>({
+    name: 'advance',
+    text: advanceText,
+    values: [
+      advances.map(({ shard }) => shard),
+      advances.map(({ epoch }) => epoch),
+      advances.map(({ from }) => from),
+      advances.map(({ to }) => to),
+      entities.map(({ shard }) => shard),
+      byteaArrayOfHex(entities.map(({ entity }) => entity)),
+      timers.map(({ shard }) => shard),
+      byteaArrayOfHex(timers.map(({ entity }) => entity)),
+      timers.map(({ operation }) => operation),
+      timers.map(({ kind }) => kind),
+      timers.map(({ due }) => due),
+      merchants.map(({ shard }) => shard),
+      byteaArrayOfHex(merchants.map(({ entity }) => entity)),
+      merchants.map(({ merchant }) => merchant),
+      merchants.map(({ version }) => version),
+      byteaArray(merchants.map(({ data }) => data)),
+    ],
+  })
+  return rows.map(({ shard }) => shard)
+}
+
+/** One row per merchant: a statement may not write a row twice. */
+function newest(rows: readonly MerchantRow[]): readonly MerchantRow[] {
+  const newestOf = new Map<string, MerchantRow>()
+  for (const row of rows) {
+    if ((newestOf.get(row.merchant)?.version ?? -1) < row.version) newestOf.set(row.merchant, row)
+  }
+  return [...newestOf.values()]
+}
+
+const snapshotText = `
+  INSERT INTO snapshot (shard, entity, seq, epoch, data, private)
+  SELECT * FROM unnest($1::int[], $2::bytea[], $3::int[], $4::int[], $5::bytea[], $6::bytea[]) ORDER BY 1, 2, 3, 4
+  ON CONFLICT DO NOTHING`
+
+export async function storeSnapshots(pool: DatabasePool, snapshots: readonly SnapshotRecord[]): Promise<void> {
+  await pool.query({
+    name: 'snapshot',
+    text: snapshotText,
+    values: [
+      snapshots.map(({ shard }) => shard),
+      byteaArrayOfHex(snapshots.map(({ entity }) => entity)),
+      snapshots.map(({ seq }) => seq),
+      snapshots.map(({ epoch }) => epoch),
+      byteaArray(snapshots.map(({ data }) => data)),
+      byteaArray(snapshots.map((snapshot) => snapshot.private)),
+    ],
+  })
+}

@@ -1,0 +1,75 @@
+/**
+ * Connections for everything but appends: ownership, reads, cursors. Statements here are transactions by themselves, and
+ * either read, or are compare-and-set, or insert what may be inserted again; so a failure needs no classification, and
+ * all of them are `journal_unavailable`.
+ */
+import pg from 'pg'
+import { JournalError } from '../actors/journal.ts'
+import { clientConfig, prepareConnection, type ServerIdentity } from './connection.ts'
+import type { JournalLimits } from './journal-limits.ts'
+import { journalError } from './statement-outcome.ts'
+
+export interface DatabasePoolOptions {
+  readonly databaseUrl: string
+  readonly applicationName: string
+  readonly limits: JournalLimits
+  /** Told of every new connection's server; what it throws closes that connection. */
+  connected(server: ServerIdentity): void
+  /** An idle connection was lost. */
+  failed(error: Error): void
+}
+
+export class DatabasePool {
+  readonly #options: DatabasePoolOptions
+  #pool: pg.Pool
+
+  constructor(options: DatabasePoolOptions) {
+    this.#options = options
+    this.#pool = this.#create()
+  }
+
+  /**
+   * @throws {JournalError} `journal_unavailable`, or `journal_settings_unsafe` from a new connection.
+   * @throws {pg.DatabaseError} with a code that is in `expected`.
+   */
+  async query<Row extends pg.QueryResultRow>(query: pg.QueryConfig, expected: readonly string[] = []): Promise<Row[]> {
+    try {
+      return (await this.#pool.query<Row>(query)).rows
+    } catch (error) {
+      if (error instanceof JournalError) throw error
+      if (error instanceof pg.DatabaseError && expected.includes(error.code ?? '')) throw error
+      throw journalError('journal_unavailable', 'the database did not answer', error)
+    }
+  }
+
+  /** Lets go of all connections: another server has taken over. Queries under way end on theirs. */
+  renew(): void {
+    const old = this.#pool
+    this.#pool = this.#create()
+    this.#end(old)
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  #end(pool: pg.Pool): void {
+    pool.end().catch((error: unknown) => {
+      this.#options.failed(error instanceof Error ? error : new Error('a pool did not end', { cause: error }))
+    })
+  }
+
+  #create(): pg.Pool {
+    const { databaseUrl, applicationName, limits, connected, failed } = this.#options
+    const pool = new pg.Pool({
+      ...clientConfig(databaseUrl, limits),
+      query_timeout: limits.queryTimeoutMs,
+      max: limits.poolMax,
+      // Kept open: the next burst needs them at once.
+      min: limits.poolMax,
+      onConnect: async (client) => connected(await prepareConnection(client, applicationName, limits)),
+    })
+    pool.on('error', failed)
+    return pool
+  }
+}

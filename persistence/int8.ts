@@ -1,0 +1,19 @@
+/** Postgres' 64-bit integers as numbers: the one place where they are parsed. */
+import pg from 'pg'
+import { assert } from '../runtime/assert.ts'
+
+const int8Oid = 20
+
+export function parseInt8(text: string): number {
+  const value = Number(text)
+  assert(Number.isSafeInteger(value), 'a 64-bit integer of the database is a safe integer', { text })
+  return value
+}
+
+/** For the `types` of a client's configuration. */
+export const safeIntegerTypes: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === int8Oid && format !== 'binary'
+      ? parseInt8
+      : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+}

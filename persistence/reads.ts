@@ -1,0 +1,109 @@
+/** Reading the journal: entities, many in one query; a shard's tail. Every row read is checked against what was written. */
+import type { EntityKey, JournalRow, SnapshotRecord, StoredEntity } from '../actors/journal.ts'
+import { assert } from '../runtime/assert.ts'
+import { byteaArrayOfHex } from './binary-arrays.ts'
+import type { DatabasePool } from './database-pool.ts'
+
+export interface EntityRequest extends EntityKey {
+  readonly upTo: number
+}
+
+/** Columns of a journal row as {@link toRow} reads them. */
+export const rowColumns = `j.shard, j.position, encode(j.entity, 'hex') AS entity, j.seq, j.epoch,
+  encode(j.command, 'hex') AS command, j.type, j.at, j.data, j.private, j.key_id`
+
+export interface StoredRow {
+  readonly shard: number
+  readonly position: number
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  readonly command: string
+  readonly type: string
+  readonly at: number
+  readonly data: Buffer
+  readonly private: Buffer | null
+  readonly key_id: string | null
+}
+
+export function toRow({ key_id: keyId, ...row }: StoredRow): JournalRow {
+  return { ...row, keyId }
+}
+
+/** A snapshot comes first, without position; then the rows after it. A snapshot of another epoch than its row's is none. */
+const loadText = `
+  WITH base AS MATERIALIZED (
+    SELECT k.n, k.shard, k.entity, s.seq, s.epoch, s.data, s.private, s.key_id
+    FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS k (shard, entity, up_to, n)
+    LEFT JOIN LATERAL (
+      SELECT s.* FROM snapshot s
+      WHERE s.shard = k.shard AND s.entity = k.entity AND s.seq <= k.up_to
+        AND s.epoch = (SELECT j.epoch FROM journal j WHERE j.shard = s.shard AND j.entity = s.entity AND j.seq = s.seq)
+      ORDER BY s.seq DESC LIMIT 1
+    ) s ON true
+  )
+  SELECT n, shard, NULL::bigint AS position, encode(entity, 'hex') AS entity, seq, epoch, NULL AS command, NULL AS type,
+    NULL::bigint AS at, data, private, key_id
+  FROM base WHERE seq IS NOT NULL
+  UNION ALL
+  SELECT b.n, ${rowColumns}
+  FROM base b CROSS JOIN LATERAL (
+    SELECT * FROM journal j WHERE j.shard = b.shard AND j.entity = b.entity AND j.seq > coalesce(b.seq, 0) ORDER BY j.seq
+  ) j
+  ORDER BY n, position NULLS FIRST`
+
+type LoadedRow = Omit<StoredRow, 'position'> & { readonly n: number; readonly position: number | null }
+
+export async function loadEntities(
+  pool: DatabasePool,
+  requests: readonly EntityRequest[],
+): Promise<readonly StoredEntity[]> {
+  const rows = await pool.query<LoadedRow>({
+    name: 'load',
+    text: loadText,
+    values: [
+      requests.map(({ shard }) => shard),
+      byteaArrayOfHex(requests.map(({ entity }) => entity)),
+      requests.map(({ upTo }) => Math.min(upTo, 2 ** 31 - 1)),
+    ],
+  })
+  const loaded = requests.map(() => ({ snapshot: undefined as SnapshotRecord | undefined, rows: [] as JournalRow[] }))
+  for (const { n, position, ...row } of rows) {
+    const entity = loaded[n - 1]
+    assert(entity !== undefined, 'a loaded row belongs to a request', { n })
+    if (position === null) {
+      const { shard, entity: id, seq, epoch, data, private: hidden } = row
+      entity.snapshot = { shard, entity: id, seq, epoch, data, private: hidden }
+    } else {
+      const expected = (entity.rows.at(-1)?.seq ?? entity.snapshot?.seq ?? 0) + 1
+      // Epoch records share one entity, and an epoch that was taken but not opened has none.
+      const contiguous = row.seq === expected || (row.type === 'epoch' && row.seq > expected)
+      assert(contiguous, 'sequences of an entity are contiguous', { shard: row.shard, seq: row.seq, expected })
+      entity.rows.push(toRow({ ...row, position }))
+    }
+  }
+  return loaded
+}
+
+const tailText = `SELECT ${rowColumns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`
+
+export async function readShardTail(
+  pool: DatabasePool,
+  shard: number,
+  position: number,
+  limit: number,
+): Promise<readonly JournalRow[]> {
+  const rows = await pool.query<StoredRow>({ name: 'tail', text: tailText, values: [shard, position, limit] })
+  assertGapless(rows, position)
+  return rows.map(toRow)
+}
+
+/** Rows of one shard in order, the first at `after` + 1. */
+export function assertGapless(
+  rows: readonly { readonly shard: number; readonly position: number }[],
+  after: number,
+): void {
+  for (const [index, { shard, position }] of rows.entries()) {
+    assert(position === after + 1 + index, 'positions of a shard are gapless', { shard, position, after, index })
+  }
+}
