@@ -3,41 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { paymentIdOf } from '../domain/ids.ts'
 import {
   capturedPayment,
+  codeOfCreate,
   createBody,
   done,
+  type ErrorBody,
   headersOf,
   idKey,
   merchantId,
-  merchantWith,
   recordOf,
-  rejected,
+  refusedCreate,
   testEdge,
-  testSecret,
 } from './testing.ts'
-
-interface ErrorBody {
-  readonly status: number
-  readonly error: { readonly code: string; readonly param: string | null; readonly message: string }
-}
-
-type Headers = Record<string, string | string[]>
-
-/** What a create with this body and these headers is refused with; fails if anything was routed. */
-async function refusalOf(payload: string | Buffer | object, headers: Headers = headersOf('k1')): Promise<ErrorBody> {
-  const { app, router } = testEdge()
-  const response = await app.inject({ method: 'POST', url: '/v1/payments', headers, payload })
-  expect(router.envelopes).toEqual([])
-  expect(response.headers['content-type']).toBe('application/problem+json')
-  expect(response.headers['request-id']).toMatch(/^req_/)
-  const body: ErrorBody = response.json()
-  expect(body.status).toBe(response.statusCode)
-  return body
-}
-
-async function codeOf(payload: string | Buffer | object, headers?: Headers): Promise<string> {
-  const { status, error } = await refusalOf(payload, headers)
-  return `${status} ${error.code}${error.param === null ? '' : ` ${error.param}`}`
-}
 
 const valid = JSON.stringify(createBody)
 const withMember = (member: string): string => `{"currency":"eur","payment_method":"pm_card_visa",${member}}`
@@ -131,7 +107,7 @@ describe('bodies', () => {
       '400 parameter_invalid return_url',
     ],
   ])('%s is refused', async (_name, payload, expected) => {
-    expect((await codeOf(payload)).replace(/ metadata(\.0)+$| metadata\.\d+$/, '')).toBe(expected)
+    expect((await codeOfCreate(payload)).replace(/ metadata(\.0)+$| metadata\.\d+$/, '')).toBe(expected)
   })
 
   it('B23 of exactly the limit are taken', async () => {
@@ -149,7 +125,7 @@ describe('bodies', () => {
   })
 
   it('B2 that are no JSON are told where', async () => {
-    const { error } = await refusalOf('{"amount":}')
+    const { error } = await refusedCreate('{"amount":}')
     expect(error.message).toBe('The body is not valid JSON at character 10.')
   })
 
@@ -171,11 +147,11 @@ describe('bodies', () => {
       expect(`${response.body} ${JSON.stringify(response.headers)}`).not.toMatch(/4242/)
       expect(router.envelopes).toEqual([])
     }
-    const inKey = await refusalOf(createBody, headersOf(pan))
+    const inKey = await refusedCreate(createBody, headersOf(pan))
     expect(inKey.error.code).toBe('pan_not_allowed')
     // As a number, or as a key's name in invalid JSON, it is refused for something else, and not repeated either.
     for (const payload of [withMember(`"amount":1,"customer":${pan}`), `{"${pan}":1e2}`]) {
-      expect(JSON.stringify(await refusalOf(payload))).not.toContain(pan)
+      expect(JSON.stringify(await refusedCreate(payload))).not.toContain(pan)
     }
   })
 })
@@ -203,16 +179,16 @@ describe('content types', () => {
     'application/vnd.api+json',
     'multipart/form-data; boundary=x',
   ])('B25-B27 %s is refused', async (type) => {
-    expect(await codeOf(valid, headersOf('k1', { 'content-type': type }))).toBe('415 content_type_unsupported')
+    expect(await codeOfCreate(valid, headersOf('k1', { 'content-type': type }))).toBe('415 content_type_unsupported')
   })
 
   it('B24 a body without a content type is refused', async () => {
     const { 'content-type': _none, ...headers } = headersOf('k1')
-    expect(await codeOf(Buffer.from(valid), headers)).toBe('415 content_type_unsupported')
+    expect(await codeOfCreate(Buffer.from(valid), headers)).toBe('415 content_type_unsupported')
   })
 
   it('B28 a compressed body is refused', async () => {
-    expect(await codeOf(valid, headersOf('k1', { 'content-encoding': 'gzip' }))).toBe(
+    expect(await codeOfCreate(valid, headersOf('k1', { 'content-encoding': 'gzip' }))).toBe(
       '415 content_encoding_unsupported',
     )
   })
@@ -250,215 +226,5 @@ describe('paths and queries', () => {
       const response = await app.inject({ method: method as 'PUT', url, headers: headersOf() })
       expect([response.statusCode, response.headers['allow']]).toEqual([405, allow])
     }
-  })
-})
-
-describe('who asks', () => {
-  const url = `/v1/payments/${paymentIdOf(idKey, merchantId, 'test', 'k1')}`
-
-  it.each([
-    ['no key', undefined],
-    ['an unknown key', `Bearer sk_test_${'x'.repeat(20)}`],
-    ['no scheme', testSecret],
-    ['an unknown scheme', `Token ${testSecret}`],
-    ['a key and more', `Bearer ${testSecret} x`],
-    ['an unsigned token', 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZXJfYSJ9.'],
-    ['a key of the other mode', `Bearer ${testSecret.replace('test', 'live')}x`],
-    ['broken base64', 'Basic %%%'],
-  ])('B49 %s answers 401', async (_name, authorization) => {
-    const { app } = testEdge()
-    const response = await app.inject({ url, headers: authorization === undefined ? {} : { authorization } })
-    expect([response.statusCode, response.headers['www-authenticate']]).toEqual([401, 'Bearer'])
-    expect(response.json()).toMatchObject({ error: { type: 'authentication_error', code: 'api_key_invalid' } })
-  })
-
-  it('B49 a key in the query answers 401', async () => {
-    const { app } = testEdge()
-    const response = await app.inject({ url: `${url}?api_key=${testSecret}` })
-    expect(response.statusCode).toBe(401)
-    expect(response.body).not.toContain(testSecret)
-  })
-
-  it('a key sent as Stripe’s clients do, as the user of Basic, is taken', async () => {
-    const { app, router } = testEdge()
-    router.script = () => done(capturedPayment('k1'))
-    for (const user of [`${testSecret}:`, testSecret]) {
-      const response = await app.inject({
-        url,
-        headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` },
-      })
-      expect(response.statusCode).toBe(200)
-    }
-  })
-
-  it('S4 a revoked key answers 401', async () => {
-    const { app, directory } = testEdge()
-    directory.merchants = [merchantWith([testSecret], {}, { revokedAt: 5 })]
-    const response = await app.inject({ url, headers: headersOf() })
-    expect(response.statusCode).toBe(401)
-  })
-
-  it('B50 a suspended merchant and a missing scope answer 403', async () => {
-    const { app, directory } = testEdge()
-    directory.merchants = [merchantWith([testSecret], { status: 'suspended' })]
-    const suspended = await app.inject({ url, headers: headersOf() })
-    expect([suspended.statusCode, suspended.json<ErrorBody>().error.code]).toEqual([403, 'merchant_suspended'])
-    directory.merchants = [merchantWith([testSecret], {}, { scopes: ['payments:read', 'payments:write'] })]
-    const scoped = await app.inject({ method: 'POST', url: `${url}/refunds`, headers: headersOf('k1'), payload: {} })
-    expect([scoped.statusCode, scoped.json<ErrorBody>().error.code]).toEqual([403, 'scope_missing'])
-  })
-
-  it('B58 a merchant beyond its rate answers 429 with Retry-After, and again 200 once the bucket has a token', async () => {
-    const { app, router, clock } = testEdge()
-    router.script = () => rejected({ code: 'payment_not_found' })
-    for (let sent = 0; sent < 100; sent++) await app.inject({ url, headers: headersOf() })
-    const refused = await app.inject({ url, headers: headersOf() })
-    expect(refused.statusCode).toBe(429)
-    expect(refused.headers).toMatchObject({
-      'retry-after': '1',
-      'ratelimit-limit': '100',
-      'ratelimit-remaining': '0',
-      'ratelimit-reset': '1',
-    })
-    expect(refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limited' } })
-    clock.advance(10)
-    expect((await app.inject({ url, headers: headersOf() })).statusCode).toBe(404)
-  })
-
-  it('a configuration that may be too old answers 503 before any key is looked at', async () => {
-    const { app, directory } = testEdge()
-    directory.stale = true
-    const response = await app.inject({ url, headers: headersOf() })
-    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '1'])
-    expect(response.json()).toMatchObject({ error: { code: 'configuration_unavailable', retryable: true } })
-  })
-
-  it('an API version that does not exist is refused', async () => {
-    expect(await codeOf(valid, headersOf('k1', { 'api-version': '2020-01-01' }))).toBe('400 api_version_unknown')
-  })
-})
-
-describe('idempotency keys', () => {
-  const keyOf = async (headers: Headers, body: object = createBody): Promise<unknown> => {
-    const { app, router } = testEdge()
-    router.script = () => rejected({ code: 'payment_not_found' })
-    await app.inject({ method: 'POST', url: '/v1/payments', headers, payload: body })
-    return (router.payload as { request: { idempotencyKey: string } }).request.idempotencyKey
-  }
-
-  it('are taken from either header or the body, plain or quoted, and may agree in several places', async () => {
-    expect(await keyOf(headersOf('abc'))).toBe('abc')
-    expect(await keyOf(headersOf('"abc"'))).toBe('abc')
-    expect(await keyOf(headersOf('"a\\"b"'))).toBe('a"b')
-    expect(await keyOf(headersOf(undefined, { 'x-idempotency-key': 'abc' }))).toBe('abc')
-    expect(await keyOf(headersOf(), { ...createBody, idempotency_key: 'abc' })).toBe('abc')
-    expect(
-      await keyOf(headersOf('"abc"', { 'x-idempotency-key': 'abc' }), { ...createBody, idempotency_key: 'abc' }),
-    ).toBe('abc')
-    expect(await keyOf(headersOf('k'.repeat(255)))).toBe('k'.repeat(255))
-  })
-
-  it('B40 a create without one is refused, and told where that is documented', async () => {
-    const { app } = testEdge()
-    const response = await app.inject({
-      method: 'POST',
-      url: '/v1/payments',
-      headers: headersOf(),
-      payload: createBody,
-    })
-    expect(response.statusCode).toBe(400)
-    expect(response.json()).toMatchObject({
-      error: { code: 'idempotency_key_required', doc_url: 'docs/errors.md#idempotency_key_required' },
-    })
-  })
-
-  it.each([
-    ['two headers', headersOf('a', { 'x-idempotency-key': 'b' }), createBody],
-    ['header and body', headersOf('a'), { ...createBody, idempotency_key: 'b' }],
-  ])('that differ between %s are refused', async (_name, headers, body) => {
-    expect(await codeOf(body, headers)).toBe('400 idempotency_key_conflict')
-  })
-
-  it('B41 given twice are refused, equal or not, and so is any header that decides something', async () => {
-    for (const name of ['idempotency-key', 'x-idempotency-key', 'prefer', 'api-version']) {
-      expect(await codeOf(createBody, headersOf('a', { [name]: ['a', 'a'] }))).toBe('400 header_repeated')
-    }
-  })
-
-  it.each([
-    ['empty', ''],
-    ['of 256 characters', 'k'.repeat(256)],
-    ['of 8 KB', 'k'.repeat(8_192)],
-    ['with a blank', 'a b'],
-    ['with a letter beyond ASCII', 'schl\u00fcssel'],
-    ['with a tab', 'a\tb'],
-    ['that opens a quotation', '"abc'],
-    ['of two quoted texts', '"a", "b"'],
-    ['quoted and empty', '""'],
-  ])('B42 %s are refused', async (_name, key) => {
-    expect(await codeOf(createBody, headersOf(key))).toBe('400 idempotency_key_invalid')
-  })
-
-  it('B45 of another merchant, and of another mode, are another payment', () => {
-    const ids = [
-      paymentIdOf(idKey, 'mer_a', 'test', 'k'),
-      paymentIdOf(idKey, 'mer_b', 'test', 'k'),
-      paymentIdOf(idKey, 'mer_a', 'live', 'k'),
-    ]
-    expect(new Set(ids).size).toBe(3)
-  })
-
-  it('B47 a body in another order, with other blanks, is the same request; other values are another', async () => {
-    const { app, router } = testEdge()
-    const fingerprints: string[] = []
-    router.script = (envelope) => {
-      fingerprints.push((envelope.payload as { request: { fingerprint: string } }).request.fingerprint)
-      return rejected({ code: 'idempotency_key_reused' })
-    }
-    const bodies = [
-      '{"amount":1,"currency":"eur","metadata":{"a":"1","b":"2"}}',
-      '{ "metadata": {"b":"2","a":"\\u0031"}, "currency":"eur", "amount":1, "idempotency_key":"k1" }',
-      '{"amount":2,"currency":"eur","metadata":{"a":"1","b":"2"}}',
-      '{"amount":1,"currency":"eur","metadata":{"a":"2","b":"1"}}',
-    ]
-    for (const payload of bodies) {
-      await app.inject({ method: 'POST', url: '/v1/payments', headers: headersOf('k1'), payload })
-    }
-    expect(fingerprints[0]).toMatch(/^v1:[0-9a-f]{64}$/)
-    expect(fingerprints[1]).toBe(fingerprints[0])
-    expect(new Set(fingerprints).size).toBe(3)
-  })
-
-  it('B43 reused answers 422, or 400 where that is configured', async () => {
-    for (const keyReusedStatus of [undefined, 400] as const) {
-      const { app, router } = testEdge(keyReusedStatus === undefined ? {} : { keyReusedStatus })
-      router.script = () => rejected({ code: 'idempotency_key_reused' }, capturedPayment('k1'))
-      const response = await app.inject({
-        method: 'POST',
-        url: '/v1/payments',
-        headers: headersOf('k1'),
-        payload: createBody,
-      })
-      expect(response.statusCode).toBe(keyReusedStatus ?? 422)
-      expect(response.json()).toMatchObject({
-        status: keyReusedStatus ?? 422,
-        error: { type: 'idempotency_error', code: 'idempotency_key_reused' },
-      })
-    }
-  })
-
-  it('B48 used too long ago answers 409 with the old payment inside', async () => {
-    const { app, router } = testEdge()
-    router.script = () => rejected({ code: 'idempotency_key_expired' }, capturedPayment('k1'))
-    const response = await app.inject({
-      method: 'POST',
-      url: '/v1/payments',
-      headers: headersOf('k1'),
-      payload: createBody,
-    })
-    expect(response.statusCode).toBe(409)
-    expect(response.json()).toMatchObject({
-      error: { code: 'idempotency_key_expired', payment: { id: capturedPayment('k1').id, status: 'captured' } },
-    })
   })
 })

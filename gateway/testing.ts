@@ -9,6 +9,7 @@ import type { PaymentAnswer } from '../domain/payment/answers.ts'
 import type { MerchantCommand, ReadPayment } from '../domain/payment/commands.ts'
 import type { PaymentRejection } from '../domain/payment/rejections.ts'
 import type { Attempt, Capture, Payment, Refund } from '../domain/payment/state.ts'
+import { assert } from '../runtime/assert.ts'
 import { VirtualClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
 import { seededRandom } from '../runtime/random.ts'
@@ -233,3 +234,31 @@ export function headersOf(
 }
 
 export const createBody = { amount: 1_000, currency: 'eur', payment_method: 'pm_card_visa' }
+
+export interface ErrorBody {
+  readonly status: number
+  readonly error: { readonly code: string; readonly param: string | null; readonly message: string }
+}
+
+export type Headers = Record<string, string | string[]>
+
+/** What a create with this body and these headers is refused with; throws if anything was routed. */
+export async function refusedCreate(
+  payload: string | Buffer | object,
+  headers: Headers = headersOf('k1'),
+): Promise<ErrorBody> {
+  const { app, router } = testEdge()
+  const response = await app.inject({ method: 'POST', url: '/v1/payments', headers, payload })
+  assert(router.envelopes.length === 0, 'nothing was routed')
+  assert(response.headers['content-type'] === 'application/problem+json', 'a refusal is a problem')
+  assert(String(response.headers['request-id']).startsWith('req_'), 'a refusal has a request id')
+  const body: ErrorBody = response.json()
+  assert(body.status === response.statusCode, 'a problem repeats its status')
+  return body
+}
+
+/** The same in short: `400 amount_type amount`. */
+export async function codeOfCreate(payload: string | Buffer | object, headers?: Headers): Promise<string> {
+  const { status, error } = await refusedCreate(payload, headers)
+  return `${status} ${error.code}${error.param === null ? '' : ` ${error.param}`}`
+}
