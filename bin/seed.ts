@@ -19,7 +19,7 @@ const SeedSchema = Type.Object(
     merchants: Type.Array(
       Type.Object(
         {
-          id: Type.String({ pattern: '^mer_[0-9A-Za-z]{1,64}$' }),
+          id: Type.String({ pattern: '^mer_[0-9A-Za-z_]{1,60}$' }),
           name: Type.String({ minLength: 1, maxLength: 200 }),
           api_key: Type.String({ pattern: '^sk_test_[0-9A-Za-z]{16,128}$' }),
           rate_tier: Type.Enum(['standard', 'high', 'development']),

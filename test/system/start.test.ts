@@ -75,11 +75,11 @@ test('npm start prints the box; its curl answers 201, and again byte-identically
 test('SIGTERM answers what was accepted, exits 0, removes dev.json and leaves no process behind', async () => {
   const started = cluster.start()
   const dev = await started.ready
-  const rule = { probability: 1, action: 'latency', latency_ms: 1_500 }
+  const rules = [{ action: 'latency', latency_ms: 1_500 }]
   const behaviour = await fetch(`${dev.urls.simulators['stripe']}/_admin/behaviour`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(rule),
+    body: JSON.stringify({ rules }),
   })
   expect(behaviour.ok).toBe(true)
   const accepted = pay(dev, 'in-flight')

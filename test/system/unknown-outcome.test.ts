@@ -76,10 +76,13 @@ test('a recovered operation whose PSP refuses the connection stays unknown, and 
   await expectCapturedOnce(id)
 })
 
-for (const status of [400, 429]) {
+for (const [status, action] of [
+  [400, 'invalid_request_400'],
+  [429, 'rate_limit_429'],
+] as const) {
   test(`a recovered operation whose repeat answers ${status} stays unknown: no fallback, no new key`, async () => {
     const id = await killedInFlight(`repeat-${status}`, 'after')
-    await stack.behave([{ probability: 1, action: 'status', status, match: { method: 'any' } }])
+    await stack.behave([{ action }])
     await stack.startServer()
     await pause(2500)
     await expectStillUnknown(id)

@@ -72,7 +72,13 @@ export class Client {
   }
 
   /** Repeats with the same key until there is an answer. `patienceMs` bounds it: then it throws. */
-  async insist(method: 'GET' | 'POST', path: string, key?: string, body?: object, patienceMs = 60_000): Promise<Answer> {
+  async insist(
+    method: 'GET' | 'POST',
+    path: string,
+    key?: string,
+    body?: object,
+    patienceMs = 60_000,
+  ): Promise<Answer> {
     const until = performance.now() + patienceMs
     for (let sends = 1; ; sends += 1) {
       const answer = await this.send(method, path, key, body).catch(() => undefined)

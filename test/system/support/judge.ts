@@ -95,11 +95,7 @@ function checkTold(told: readonly Told[], payments: ReadonlyMap<string, PaymentV
 }
 
 /** Nobody is charged twice, and the PSP's money is the money that merchants see. */
-function checkBook(
-  effects: readonly BookLine[],
-  payments: ReadonlyMap<string, PaymentView>,
-  problems: string[],
-): void {
+function checkBook(effects: readonly BookLine[], payments: ReadonlyMap<string, PaymentView>, problems: string[]): void {
   const once = new Set<string>()
   for (const line of effects) {
     const name = `${line.operation} ${line.operation_id}`
@@ -110,7 +106,8 @@ function checkBook(
   for (const [id, lines] of byPayment) {
     const sum = (operation: BookLine['operation']): number =>
       lines.filter((line) => line.operation === operation).reduce((total, line) => total + line.amount, 0)
-    const count = (operation: BookLine['operation']): number => lines.filter((line) => line.operation === operation).length
+    const count = (operation: BookLine['operation']): number =>
+      lines.filter((line) => line.operation === operation).length
     if (count('authorize') - count('void') > 1) problems.push(`${id} was authorized ${count('authorize')} times`)
     const view = payments.get(id)
     // A payment whose create never got an answer is not among the merchants' payments; it still must not be charged twice.

@@ -26,7 +26,11 @@ export interface Running {
 }
 
 /** Starts a TypeScript program and waits for its JSON ready line. */
-export async function startProgram(file: string, args: readonly string[], env: Record<string, string>): Promise<Running> {
+export async function startProgram(
+  file: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<Running> {
   const child: ChildProcess = spawn(process.execPath, [join(root, file), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -65,7 +69,9 @@ export async function freePort(): Promise<number> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      )
     })
   })
 }
@@ -164,14 +170,10 @@ export class Stack {
 
   /** Sets how the simulator misbehaves; an empty list makes it behave. */
   async behave(rules: readonly object[]): Promise<void> {
-    await this.#admin('DELETE')
-    for (const rule of rules) await this.#admin('POST', rule)
-  }
-
-  async #admin(method: string, body?: object): Promise<void> {
     const response = await fetch(`${this.simulatorUrl}/_admin/behaviour`, {
-      method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      method: 'POST',
+      body: JSON.stringify({ rules }),
+      headers: { 'content-type': 'application/json' },
     })
     if (!response.ok) throw new Error(`behaviour answered ${response.status}: ${await response.text()}`)
   }

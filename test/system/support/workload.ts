@@ -67,7 +67,8 @@ export class Workload {
     this.payments.add(payment.id)
     if (payment.status === 'authorized') {
       const choice = this.#random.float()
-      if (choice < 0.2) return void (await client.insist('POST', `/v1/payments/${payment.id}/cancel`, `${name}-cancel`, {}))
+      if (choice < 0.2)
+        return void (await client.insist('POST', `/v1/payments/${payment.id}/cancel`, `${name}-cancel`, {}))
       const part = choice < 0.5 ? Math.ceil(amount / 2) : amount
       await client.insist('POST', `/v1/payments/${payment.id}/capture`, `${name}-capture`, { amount: part })
     }
