@@ -15,7 +15,8 @@ export interface ProgramOptions {
   readonly name: string
   readonly file: string
   readonly args?: readonly string[]
-  readonly environment?: Readonly<Record<string, string>>
+  /** Beside the supervisor's own; undefined takes a variable away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   /** A line that it wrote, to stderr or, beside the ready line, to stdout. Called once it is ready. */
   readonly show: (line: string) => void
   readonly readyTimeoutMs?: number

@@ -52,7 +52,7 @@ function newSeed(random: Random): string {
     api_key: `sk_test_${random.hex(24)}`,
     rate_tier: 'development',
   })
-  const merchants = [merchant('mer_dev_books', 'Books & Beans'), merchant('mer_dev_bikes', 'Bikes & Bits')]
+  const merchants = [merchant('mer_devBooks', 'Books & Beans'), merchant('mer_devBikes', 'Bikes & Bits')]
   return `${JSON.stringify({ merchants }, null, 2)}\n`
 }
 

@@ -5,7 +5,7 @@ import { StartError, startErrorCodes } from './start-error.ts'
 test('every start error is explained in docs/errors.md, and nothing else is', () => {
   const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
   const section = page.split(/^## Start-up errors$/m)[1]?.split(/^## /m)[0] ?? ''
-  const anchors = [...section.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading)
+  const anchors = [...section.matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading)
   expect(anchors.sort()).toEqual(startErrorCodes.map((code) => code.replaceAll('_', '-')).sort())
 })
 

@@ -16,7 +16,7 @@ import { migrate } from '../../persistence/migrate.ts'
 import type { Configuration } from '../../runtime/config.ts'
 import { maskSecrets } from '../../runtime/log.ts'
 import { systemRandom } from '../../runtime/random.ts'
-import type { startSettings } from '../config.ts'
+import { serverSettings, startSettings } from '../config.ts'
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { type DevDatabase, openDatabase } from './postgres.ts'
@@ -59,6 +59,12 @@ const nodeId = 'node-1'
 /** The server answers what it accepted within its own deadlines; this is for a server that hangs. */
 const serverPatienceMs = 60_000
 const simulatorPatienceMs = 5_000
+/** Settings of the supervisor that the server does not know, and would warn of. */
+const onlyTheSupervisors = Object.fromEntries(
+  Object.values(startSettings)
+    .filter(({ variable }) => !Object.values(serverSettings).some((each) => each.variable === variable))
+    .map(({ variable }) => [variable, undefined]),
+)
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 export class Supervisor {
@@ -139,7 +145,7 @@ export class Supervisor {
   async stop(): Promise<readonly string[]> {
     this.#stopping = true
     const problems: string[] = []
-    await removeDevFile(this.#devFile)
+    if (this.#lock !== undefined) await removeDevFile(this.#devFile)
     for (const [program, patienceMs] of [
       [this.#server, serverPatienceMs],
       [this.#simulator, simulatorPatienceMs],
@@ -159,7 +165,7 @@ export class Supervisor {
     this.#server?.kill()
     this.#simulator?.kill()
     await this.#database?.embedded?.kill('SIGQUIT')
-    await removeDevFile(this.#devFile)
+    if (this.#lock !== undefined) await removeDevFile(this.#devFile)
     await this.#lock?.release()
   }
 
@@ -192,6 +198,7 @@ export class Supervisor {
   async #startServer(secrets: Secrets, databaseUrl: string, simulatorUrl: string): Promise<Program> {
     const { config } = this.#options
     this.#server = await this.#startProgram('server', 'bin/server.ts', {
+      ...onlyTheSupervisors,
       DATABASE_URL: databaseUrl,
       DATABASE_URL_FILE: '',
       SHARDPAY_NODE_ID: nodeId,
@@ -210,7 +217,7 @@ export class Supervisor {
   async #startProgram(
     name: string,
     file: string,
-    environment: Record<string, string>,
+    environment: Readonly<Record<string, string | undefined>>,
     args: readonly string[] = [],
   ): Promise<Program> {
     const program = await startProgram({
