@@ -6,7 +6,7 @@
  * A shard may be taken from nobody, from an owner that gave it up or is dead, and from oneself.
  */
 import { pack } from 'msgpackr'
-import pg from 'pg'
+import { DatabaseError } from 'pg'
 import type { Ownership } from '../actors/journal.ts'
 import type { Incarnation } from './connection.ts'
 import type { DatabasePool } from './database-pool.ts'
@@ -112,7 +112,7 @@ async function writeEpochRecords(
       )
       return { written: rows.map(({ shard, epoch, position }) => ({ shard, epoch, openedAt: position })), collided }
     } catch (error) {
-      const cause = error instanceof pg.DatabaseError ? causeOf(error) : undefined
+      const cause = error instanceof DatabaseError ? causeOf(error) : undefined
       if (cause?.about !== 'position') throw error
       collided.push(...left.filter(({ shard }) => shard === cause.shard))
       left = left.filter(({ shard }) => shard !== cause.shard)

@@ -6,7 +6,7 @@
  * Both checks are scalar subqueries, so that no planner makes anything but two index lookups per shard of them. Costs 7 µs
  * per row on 20 when every row is of another shard. There is no ON CONFLICT, and there must never be one.
  */
-import type pg from 'pg'
+import type { QueryConfig } from 'pg'
 import type { DecisionRecord } from '../actors/journal.ts'
 import { byteaArray, byteaArrayOfHex } from './binary-arrays.ts'
 
@@ -50,7 +50,7 @@ const text = `
     ARRAY(SELECT shard FROM asked WHERE owned AND NOT preceded) AS no_predecessor`
 
 /** @param shards in order of shard: rows are locked in one order by everyone. */
-export function appendStatement(shards: readonly ShardRows[]): pg.QueryConfig {
+export function appendStatement(shards: readonly ShardRows[]): QueryConfig {
   const columns = {
     shard: [] as number[],
     position: [] as number[],

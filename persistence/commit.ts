@@ -2,7 +2,7 @@
  * Transactions of several statements. Postgres answers the COMMIT of an aborted transaction with success and the tag
  * ROLLBACK; who looks at errors alone takes a rollback for a commit.
  */
-import type pg from 'pg'
+import type { ClientBase } from 'pg'
 
 /** The transaction was rolled back, though COMMIT reported no error. */
 export class NotCommitted extends Error {
@@ -11,14 +11,14 @@ export class NotCommitted extends Error {
 }
 
 /** Sends COMMIT. @throws {NotCommitted} unless the server says that it committed. */
-export async function commit(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
+export async function commit(client: Pick<ClientBase, 'query'>): Promise<void> {
   const { command } = await client.query('COMMIT')
   if (command !== 'COMMIT') throw new NotCommitted(`COMMIT was answered with ${command}`)
 }
 
 /** Runs `work` in one transaction. Rejects with what `work` or the commit failed with; nothing is stored then, unless the connection was lost during COMMIT. */
 export async function inTransaction<Result>(
-  client: Pick<pg.ClientBase, 'query'>,
+  client: Pick<ClientBase, 'query'>,
   work: () => Promise<Result>,
 ): Promise<Result> {
   await client.query('BEGIN')
@@ -26,11 +26,11 @@ export async function inTransaction<Result>(
   try {
     result = await work()
   } catch (error) {
-    try {
-      await client.query('ROLLBACK')
-    } catch (rollbackError) {
-      throw new AggregateError([error, rollbackError], 'a transaction failed, and so did its rollback')
-    }
+    await client.query('ROLLBACK').catch((rollbackError: unknown) => {
+      throw new AggregateError([error, rollbackError], 'a transaction failed, and so did its rollback', {
+        cause: error,
+      })
+    })
     throw error
   }
   await commit(client)

@@ -3,7 +3,7 @@
  * that keeps its word (fsync and synchronous_commit on, no standby). Each connection tells which server it has reached,
  * by system identifier and timeline: after a fail-over it is another one.
  */
-import pg from 'pg'
+import type { ClientBase, ClientConfig } from 'pg'
 import { JournalError } from '../actors/journal.ts'
 import { safeIntegerTypes } from './int8.ts'
 import type { JournalLimits } from './journal-limits.ts'
@@ -26,7 +26,7 @@ export function sessionTag({ node, incarnation }: Incarnation): string {
   return `shardpay ${node} ${incarnation} `
 }
 
-export function clientConfig(databaseUrl: string, limits: JournalLimits): pg.ClientConfig {
+export function clientConfig(databaseUrl: string, limits: JournalLimits): ClientConfig {
   return {
     connectionString: databaseUrl,
     connectionTimeoutMillis: limits.connectTimeoutMs,
@@ -58,7 +58,7 @@ interface ServerRow {
  * @throws {JournalError} `journal_settings_unsafe`, or `journal_unavailable` where the server is a standby.
  */
 export async function prepareConnection(
-  client: pg.ClientBase,
+  client: ClientBase,
   applicationName: string,
   limits: JournalLimits,
 ): Promise<ServerIdentity> {

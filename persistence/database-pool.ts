@@ -3,7 +3,7 @@
  * either read, or are compare-and-set, or insert what may be inserted again; so a failure needs no classification, and
  * all of them are `journal_unavailable`.
  */
-import pg from 'pg'
+import { type ClientBase, DatabaseError, Pool, type QueryConfig, type QueryResultRow } from 'pg'
 import { JournalError } from '../actors/journal.ts'
 import { clientConfig, prepareConnection, type ServerIdentity } from './connection.ts'
 import type { JournalLimits } from './journal-limits.ts'
@@ -14,14 +14,14 @@ export interface DatabasePoolOptions {
   readonly applicationName: string
   readonly limits: JournalLimits
   /** Told of every new connection's server; what it throws closes that connection. */
-  connected(server: ServerIdentity): void
+  readonly connected: (server: ServerIdentity) => void
   /** An idle connection was lost. */
-  failed(error: Error): void
+  readonly failed: (error: Error) => void
 }
 
 export class DatabasePool {
   readonly #options: DatabasePoolOptions
-  #pool: pg.Pool
+  #pool: Pool
 
   constructor(options: DatabasePoolOptions) {
     this.#options = options
@@ -30,14 +30,14 @@ export class DatabasePool {
 
   /**
    * @throws {JournalError} `journal_unavailable`, or `journal_settings_unsafe` from a new connection.
-   * @throws {pg.DatabaseError} with a code that is in `expected`.
+   * @throws {DatabaseError} with a code that is in `expected`.
    */
-  async query<Row extends pg.QueryResultRow>(query: pg.QueryConfig, expected: readonly string[] = []): Promise<Row[]> {
+  async query<Row extends QueryResultRow>(query: QueryConfig, expected: readonly string[] = []): Promise<Row[]> {
     try {
       return (await this.#pool.query<Row>(query)).rows
     } catch (error) {
       if (error instanceof JournalError) throw error
-      if (error instanceof pg.DatabaseError && expected.includes(error.code ?? '')) throw error
+      if (error instanceof DatabaseError && expected.includes(error.code ?? '')) throw error
       throw journalError('journal_unavailable', 'the database did not answer', error)
     }
   }
@@ -53,21 +53,24 @@ export class DatabasePool {
     await this.#pool.end()
   }
 
-  #end(pool: pg.Pool): void {
+  #end(pool: Pool): void {
     pool.end().catch((error: unknown) => {
       this.#options.failed(error instanceof Error ? error : new Error('a pool did not end', { cause: error }))
     })
   }
 
-  #create(): pg.Pool {
+  #create(): Pool {
     const { databaseUrl, applicationName, limits, connected, failed } = this.#options
-    const pool = new pg.Pool({
+    const prepare = async (client: ClientBase): Promise<void> =>
+      connected(await prepareConnection(client, applicationName, limits))
+    const pool = new Pool({
       ...clientConfig(databaseUrl, limits),
       query_timeout: limits.queryTimeoutMs,
       max: limits.poolMax,
       // Kept open: the next burst needs them at once.
       min: limits.poolMax,
-      onConnect: async (client) => connected(await prepareConnection(client, applicationName, limits)),
+      // pg-pool waits for the promise before it hands the connection out; its types do not say so.
+      onConnect: prepare as (client: ClientBase) => void,
     })
     pool.on('error', failed)
     return pool

@@ -16,7 +16,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import pg from 'pg'
+import { Client } from 'pg'
 import {
   type Binaries,
   EmbeddedPostgresError,
@@ -218,16 +218,16 @@ async function launch(
   } finally {
     await log.close()
   }
-  let hasEnded = false
+  const state = { hasEnded: false }
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   }).then(() => {
-    hasEnded = true
+    state.hasEnded = true
   })
   const until = performance.now() + startTimeoutMs
   // The lock file's eighth line is how pg_ctl, too, learns that a server is ready.
-  while (!hasEnded && performance.now() < until) {
+  while (!state.hasEnded && performance.now() < until) {
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready' && child.pid !== undefined) {
       options.log?.(`ready on port ${port}`)
@@ -235,7 +235,7 @@ async function launch(
     }
     await delay(pollMs)
   }
-  if (!hasEnded && child.pid !== undefined) await stopServer(child.pid)
+  if (!state.hasEnded && child.pid !== undefined) await stopServer(child.pid)
   const lastLines = (await readFile(logPath, 'utf8')).trim().split('\n').slice(-5).join('\n')
   if (/Address already in use|could not create any TCP\/IP sockets/.test(lastLines)) {
     throw new EmbeddedPostgresError('postgres_port_in_use', `port ${port} is in use`)
@@ -246,7 +246,7 @@ async function launch(
 async function createDatabase(url: string): Promise<void> {
   const maintenance = new URL(url)
   maintenance.pathname = '/postgres'
-  const client = new pg.Client({ connectionString: maintenance.href })
+  const client = new Client({ connectionString: maintenance.href })
   await client.connect()
   try {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [databaseName])

@@ -1,5 +1,5 @@
 /** Postgres' 64-bit integers as numbers: the one place where they are parsed. */
-import pg from 'pg'
+import { type CustomTypesConfig, types } from 'pg'
 import { assert } from '../runtime/assert.ts'
 
 const int8Oid = 20
@@ -10,10 +10,10 @@ export function parseInt8(text: string): number {
   return value
 }
 
+const parserOf = types.getTypeParser as (oid: number, format?: string) => (value: string) => unknown
+
 /** For the `types` of a client's configuration. */
-export const safeIntegerTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === int8Oid && format !== 'binary'
-      ? parseInt8
-      : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+export const safeIntegerTypes: CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: string) =>
+    oid === int8Oid && format !== 'binary' ? parseInt8 : parserOf(oid, format),
 }

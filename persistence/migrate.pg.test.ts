@@ -1,15 +1,15 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
 import { checkClusterMeta, ClusterMismatch, migrate } from './migrate.ts'
 
 describe('the schema', () => {
   let database: TestDatabase
-  let client: pg.Client
+  let client: Client
 
   beforeAll(async () => {
     database = await createTestDatabase()
-    client = new pg.Client({ connectionString: database.url })
+    client = new Client({ connectionString: database.url })
     await client.connect()
   })
 

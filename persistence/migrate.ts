@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { runner } from 'node-pg-migrate'
-import pg from 'pg'
+import { Client } from 'pg'
 import { hashVersion, shardCount } from '../domain/ids.ts'
 
 const migrationsDirectory = fileURLToPath(new URL('./migrations', import.meta.url))
@@ -38,7 +38,7 @@ export class ClusterMismatch extends Error {
  */
 export async function checkClusterMeta(databaseUrl: string, idKey: Uint8Array): Promise<void> {
   const fingerprint = createHash('sha256').update('shardpay id_key\0').update(idKey).digest()
-  const client = new pg.Client({ connectionString: databaseUrl })
+  const client = new Client({ connectionString: databaseUrl })
   await client.connect()
   try {
     await client.query('UPDATE cluster_meta SET id_key_fingerprint = $1 WHERE id_key_fingerprint IS NULL', [

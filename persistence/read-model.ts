@@ -2,7 +2,7 @@
  * What processes outside the actors may read of the database: for now, the directory of merchants. It is behind the
  * journal by as much as cursors are, about a second; who must know decides on the journal's own state.
  */
-import pg from 'pg'
+import { Pool } from 'pg'
 import type { MerchantRow } from '../actors/journal.ts'
 import { safeIntegerTypes } from './int8.ts'
 
@@ -25,7 +25,7 @@ const columns = `merchant, shard, encode(entity, 'hex') AS entity, version, data
 
 /** @param lost is told when an idle connection ends; queries open new ones. */
 export function createReadModel(databaseUrl: string, lost: (error: Error) => void = () => undefined): ReadModel {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: databaseUrl,
     application_name: 'shardpay read-model',
     types: safeIntegerTypes,

@@ -5,7 +5,7 @@
  * pg reports an ERROR as soon as it arrives; only the ReadyForQuery after it proves that the transaction is over, so both
  * are waited for here.
  */
-import pg from 'pg'
+import { Client, DatabaseError, type QueryConfig } from 'pg'
 import { assert } from '../runtime/assert.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import { clientConfig, prepareConnection, type ServerIdentity } from './connection.ts'
@@ -23,7 +23,7 @@ interface Running {
   readonly resolve: (outcome: StatementOutcome) => void
   readonly stopTimer: Cancel
   doubtful: string | undefined
-  failed: pg.DatabaseError | undefined
+  failed: DatabaseError | undefined
   /** ReadyForQuery has arrived: the transaction is over. */
   ready: boolean
 }
@@ -32,13 +32,13 @@ export class Session {
   readonly server: ServerIdentity
   /** Of the server's process. */
   readonly pid: number
-  readonly #client: pg.Client
+  readonly #client: Client
   readonly #clock: Clock
   #running: Running | undefined
   #lost: Error | undefined
   #onLost: (error: Error) => void = () => undefined
 
-  private constructor(client: pg.Client, pid: number, server: ServerIdentity, clock: Clock) {
+  private constructor(client: Client, pid: number, server: ServerIdentity, clock: Clock) {
     this.#client = client
     this.pid = pid
     this.server = server
@@ -47,7 +47,7 @@ export class Session {
 
   /** @throws {JournalError} where the server is not fit; whatever pg throws where it is not reached. */
   static async connect({ databaseUrl, applicationName, limits, clock }: SessionOptions): Promise<Session> {
-    const client = new pg.Client(clientConfig(databaseUrl, limits))
+    const client = new Client(clientConfig(databaseUrl, limits))
     let failure: Error | undefined
     let session: Session | undefined
     const lose = (error: Error): void => {
@@ -84,7 +84,7 @@ export class Session {
   }
 
   /** Runs a statement that is a transaction by itself. Never rejects. */
-  run(query: pg.QueryConfig, timeoutMs: number): Promise<StatementOutcome> {
+  run(query: QueryConfig, timeoutMs: number): Promise<StatementOutcome> {
     assert(this.#running === undefined, 'a session runs one statement at a time')
     const lost = this.#lost
     if (lost !== undefined) return Promise.resolve({ kind: 'unknown', error: lost })
@@ -102,7 +102,7 @@ export class Session {
         },
         (error: unknown) => {
           if (this.#running !== running) return
-          if (error instanceof pg.DatabaseError && isDefinite(error)) {
+          if (error instanceof DatabaseError && isDefinite(error)) {
             running.failed = error
             this.#finishFailed(running)
           } else {

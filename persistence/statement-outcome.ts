@@ -4,17 +4,17 @@
  * connection, a timeout, FATAL, an administrator's shutdown, a commit that stopped waiting for its standby (which reports
  * success, with a warning).
  */
-import pg from 'pg'
+import { DatabaseError, type QueryResult } from 'pg'
 import { JournalError, type JournalErrorCode } from '../actors/journal.ts'
 
 export type StatementOutcome =
-  | { readonly kind: 'done'; readonly result: pg.QueryResult }
+  | { readonly kind: 'done'; readonly result: QueryResult }
   /** Nothing of it is stored. */
-  | { readonly kind: 'failed'; readonly error: pg.DatabaseError }
+  | { readonly kind: 'failed'; readonly error: DatabaseError }
   | { readonly kind: 'unknown'; readonly error: Error }
 
 /** Whether this error, followed by ReadyForQuery, means that nothing was stored. */
-export function isDefinite(error: pg.DatabaseError): boolean {
+export function isDefinite(error: DatabaseError): boolean {
   const code = error.code ?? ''
   return !code.startsWith('08') && !code.startsWith('57P') && code !== '40003'
 }
@@ -38,7 +38,7 @@ export type FailureCause =
 /** Data exceptions, integrity violations, program limits, errors raised by code in the database: a row's fault. */
 const rowClasses: ReadonlySet<string> = new Set(['21', '22', '23', '54', 'P0'])
 
-export function causeOf(error: pg.DatabaseError): FailureCause {
+export function causeOf(error: DatabaseError): FailureCause {
   const code = error.code ?? ''
   if (!rowClasses.has(code.slice(0, 2))) return { about: 'server' }
   if (code !== '23505') return { about: 'row' }
@@ -51,13 +51,13 @@ export function causeOf(error: pg.DatabaseError): FailureCause {
 }
 
 /** The server takes no writes, though it answers: a demoted primary. The connection is of no use. */
-export function isReadOnly(error: pg.DatabaseError): boolean {
+export function isReadOnly(error: DatabaseError): boolean {
   return error.code === '25006'
 }
 
 /** An error in words that hold no row's values: Postgres' own message and detail may. */
 export function describe(error: unknown): string {
-  if (error instanceof pg.DatabaseError) return ['SQLSTATE', error.code, error.constraint].filter(Boolean).join(' ')
+  if (error instanceof DatabaseError) return ['SQLSTATE', error.code, error.constraint].filter(Boolean).join(' ')
   if (error instanceof AggregateError) return error.errors.map(describe).join('; ')
   if (!(error instanceof Error)) return 'unknown error'
   const code = (error as NodeJS.ErrnoException).code

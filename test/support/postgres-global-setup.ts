@@ -1,5 +1,5 @@
-/** One server with fsync for all `*.pg.test.ts` of a run, with a migrated database that tests' databases are copied from. */
-import pg from 'pg'
+/** One server with fsync for all `*.test.ts` of a run, with a migrated database that tests' databases are copied from. */
+import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../../persistence/migrate.ts'
 import { startPostgres } from './postgres.ts'
@@ -13,7 +13,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startPostgres()
-  const client = new pg.Client({ connectionString: server.url })
+  const client = new Client({ connectionString: server.url })
   await client.connect()
   await client.query(`CREATE DATABASE ${templateDatabase}`)
   await client.end()

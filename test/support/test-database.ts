@@ -1,6 +1,6 @@
 /** A fresh, migrated database per test, copied from the template of the run's server (postgres-global-setup.ts). */
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import { Client } from 'pg'
 import { inject } from 'vitest'
 
 export const templateDatabase = 'shardpay_template'
@@ -26,7 +26,7 @@ export async function createTestDatabase(serverUrl = inject('postgresUrl')): Pro
 }
 
 async function statement(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
     await client.query(text)
