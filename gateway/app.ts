@@ -7,6 +7,7 @@
  * text of an exception leaves; every answer carries a request id. Leaves to others: listening (bin/), TLS, whether a
  * request is a repeat (the payment's actor).
  */
+import { createSecretKey } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
 import { httpLimits, rateLimits } from '../runtime/limits.ts'
 import { authenticate } from './authentication.ts'
@@ -23,6 +24,8 @@ import { shopperReturnRoute } from './routes/shopper-return.ts'
 export function buildApp(deps: GatewayDeps): FastifyInstance {
   const edge: Edge = {
     ...deps,
+    idKey: createSecretKey(deps.idKey),
+    keySecret: createSecretKey(deps.keySecret),
     errorDocsUrl: deps.errorDocsUrl ?? 'docs/errors.md',
     keyReusedStatus: deps.keyReusedStatus ?? 422,
     rateLimiter: new RateLimiter(deps.clock, deps.rateLimits ?? rateLimits),

@@ -1,4 +1,5 @@
 /** What the edge is given by the process that starts it, and what a request carries once it was authenticated. */
+import type { KeyObject } from 'node:crypto'
 import type { Router } from '../cluster/router.ts'
 import type { Mode } from '../domain/ids.ts'
 import type { MerchantDirectory } from '../domain/merchant/directory.ts'
@@ -44,7 +45,9 @@ export interface GatewayDeps {
 }
 
 /** {@link GatewayDeps} with its defaults, as the routes get it. */
-export interface Edge extends GatewayDeps {
+export interface Edge extends Omit<GatewayDeps, 'idKey' | 'keySecret'> {
+  readonly idKey: KeyObject
+  readonly keySecret: KeyObject
   readonly errorDocsUrl: string
   readonly keyReusedStatus: 400 | 422
   readonly rateLimiter: RateLimiter
