@@ -49,7 +49,7 @@ test(`Postgres killed under load answers 503 with Retry-After, loses nothing and
   await pause(500)
   await load.stop()
   expect(stack.server?.pid).toBe(pid)
-  const settled = await settle(client, load.payments, 60_000)
+  const settled = await settle(client, client.payments, 60_000)
   const verdict = await judge(stack, client.told, settled)
   console.log({ rounds, journeys: load.journeys, ...verdict, problems: verdict.problems.length })
   expect(client.unavailable).toBeGreaterThan(0)

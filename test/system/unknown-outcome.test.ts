@@ -25,23 +25,18 @@ const body = { amount: 700, currency: 'eur', payment_method: 'pm_card_visa' }
 
 /** Sends a create whose authorization reaches the PSP, and kills the server before the PSP has answered. */
 async function killedInFlight(key: string, effect: 'before' | 'after'): Promise<string> {
-  await stack.behave([{ probability: 1, action: `timeout_${effect}`, match: { operation: 'authorize' } }])
+  await stack.behave([{ action: `timeout_${effect}`, match: { operation: 'authorize' } }])
+  const id = stack.paymentId(key)
   const lost = client.send('POST', '/v1/payments', key, body).catch(() => undefined)
   const until = performance.now() + 10_000
-  let id: string | undefined
-  while (id === undefined) {
+  while (!(await stack.book(id)).some((line) => line.operation === 'authorize')) {
     if (performance.now() > until) throw new Error('the authorization never reached the simulator')
-    const seen = (await stack.book()).filter((line) => line.operation === 'authorize')
-    id = seen.map((line) => line.payment).find((payment) => payment !== undefined && !known.has(payment))
     await pause(20)
   }
-  known.add(id)
   await stack.server?.end('SIGKILL')
   await lost
   return id
 }
-
-const known = new Set<string>()
 
 async function expectStillUnknown(id: string): Promise<void> {
   const view = await client.get(id)

@@ -47,6 +47,11 @@ export class Client {
     this.#apiKey = apiKey
   }
 
+  /** Ids of the payments that answers were about. */
+  get payments(): ReadonlySet<string> {
+    return new Set(this.told.flatMap(({ answer }) => paymentIn(answer)?.id ?? []))
+  }
+
   /** One send; throws where the connection was lost. */
   async send(method: 'GET' | 'POST', path: string, key?: string, body?: object, headers: object = {}): Promise<Answer> {
     const response = await request(`${this.#url}${path}`, {

@@ -4,11 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { paymentIdOf } from '../../../domain/ids.ts'
 import { migrate } from '../../../persistence/migrate.ts'
 import { startPostgres } from '../../support/postgres.ts'
 
@@ -154,6 +156,12 @@ export class Stack {
       SHARDPAY_LOG_LEVEL: 'warn',
       ...this.#options.serverEnv,
     })
+  }
+
+  /** The id of the first merchant's payment with this key. */
+  paymentId(idempotencyKey: string): string {
+    const idKey = Buffer.from(readFileSync(join(this.directory, 'id-key'), 'utf8'), 'hex')
+    return paymentIdOf(idKey, this.merchants[0] ?? '', 'test', idempotencyKey)
   }
 
   /** The simulator's book, whole or of one payment. */

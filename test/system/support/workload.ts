@@ -7,8 +7,6 @@ import { type Random, seededRandom } from '../../../runtime/random.ts'
 import { type Client, paymentIn } from './client.ts'
 
 export class Workload {
-  /** Payments of which the client has an answer. */
-  readonly payments = new Set<string>()
   journeys = 0
   readonly #clients: readonly Client[]
   readonly #random: Random
@@ -64,7 +62,6 @@ export class Workload {
     })
     const payment = paymentIn(created)
     if (payment === undefined) throw new Error(`a create answered ${created.status} without a payment: ${created.text}`)
-    this.payments.add(payment.id)
     if (payment.status === 'authorized') {
       const choice = this.#random.float()
       if (choice < 0.2)
