@@ -113,7 +113,7 @@ function postRefund(transfers: Transfer[], earlier: Refund | undefined, refund: 
 
 /**
  * Money the PSP withdrew for a dispute stands in dispute_receivable while it is open and is the merchant's loss once it
- * is lost; won, it is back at the PSP. The fee is not returned.
+ * is lost; won, it is back at the PSP. A fee is not returned: another stage may charge it again.
  */
 function postDispute(transfers: Transfer[], earlier: Dispute | undefined, dispute: Dispute, connection: string): void {
   const about = { connection, operationId: dispute.id }
@@ -126,7 +126,8 @@ function postDispute(transfers: Transfer[], earlier: Dispute | undefined, disput
     heldMinor + lostMinor,
   )
   post(transfers, { debit: 'merchant_payable', credit: 'dispute_receivable', ...about }, lostMinor)
-  post(transfers, { debit: 'dispute_fees', credit: 'psp_receivable', ...about }, fee(dispute) - fee(earlier))
+  const feeMinor = Math.max(0, fee(dispute) - fee(earlier))
+  post(transfers, { debit: 'dispute_fees', credit: 'psp_receivable', ...about }, feeMinor)
 }
 
 function held(dispute: Dispute | undefined): number {

@@ -72,33 +72,37 @@ export function openCaptures(state: Payment): readonly Capture[] {
   return state.captures.filter((capture) => !hasEnded(capture))
 }
 
+/** The void on its way that takes the payment's own authorization. One that compensates an attempt nobody wants is not meant. */
 export function openVoid(state: Payment): Void | undefined {
-  return state.voids.find((operation) => !hasEnded(operation))
+  return state.voids.find((operation) => operation.cause !== 'compensation' && !hasEnded(operation))
 }
 
 export function openRefunds(state: Payment): readonly Refund[] {
   return state.refunds.filter((refund) => !hasEnded(refund))
 }
 
+/**
+ * Amounts of the attempt that carries the payment. Money of an attempt nobody wanted any more (late, or a smaller amount) is
+ * none of the payment's: it stands in the ledger and under review until it has been given back.
+ */
 export function amounts(state: Payment): Amounts {
   const carrying = carryingAttempt(state)
+  const ofCarrying = <O extends Capture | Refund>(operations: readonly O[]): readonly O[] =>
+    operations.filter(({ attemptId }) => attemptId === carrying?.id)
   const authorized = carrying?.authorizedMinor ?? 0
-  const ofCarrying = state.captures.filter((capture) => capture.attemptId === carrying?.id)
-  const taken = sum(ofCarrying.filter((capture) => capture.status === 'succeeded'))
-  const capturing = sum(openCaptures(state))
-  const captured = state.captures.reduce(
-    (total, capture) => total + (capture.status === 'succeeded' ? capture.amountMinor - capture.reversedMinor : 0),
-    0,
-  )
-  const refunded = sum(state.refunds.filter((refund) => refund.status === 'succeeded' && !refund.reversed))
-  const refunding = sum(openRefunds(state))
+  const succeeded = ofCarrying(state.captures).filter((capture) => capture.status === 'succeeded')
+  const capturing = sum(ofCarrying(openCaptures(state)))
+  const captured = succeeded.reduce((total, { amountMinor, reversedMinor }) => total + amountMinor - reversedMinor, 0)
+  const refunded = sum(ofCarrying(state.refunds).filter(({ status, reversed }) => status === 'succeeded' && !reversed))
+  const refunding = sum(ofCarrying(openRefunds(state)))
   const disputed = sum(state.disputes.filter(({ status }) => status === 'open' || status === 'lost'))
   const isCapturable =
     (state.lifecycle.status === 'authorized' || state.lifecycle.status === 'partially_captured') &&
     openVoid(state) === undefined
   return {
     authorized,
-    capturable: isCapturable ? Math.max(0, authorized - taken - capturing - (carrying?.releasedMinor ?? 0)) : 0,
+    capturable:
+      isCapturable && carrying !== undefined ? Math.max(0, heldMinor(state, carrying) - capturing) : 0,
     captured,
     capturing,
     refunded,

@@ -3,10 +3,10 @@
  * proved absent release the reserve alike; they differ in what may be tried next.
  */
 import type { PaymentContext } from './context.ts'
-import { carryingAttempt, openVoid } from './derive.ts'
+import { carryingAttempt, heldMinor, openCaptures, openVoid } from './derive.ts'
 import type { PaymentEvent } from './events.ts'
 import type { Decline } from './operations.ts'
-import { planAttempt, planVoid } from './planning.ts'
+import { planAttempt, planVoid, remainderReleased } from './planning.ts'
 import { captureRetriesMax, captureRetryPausesMs } from './policy.ts'
 import type { Attempt, Capture, Operation, Payment, PaymentFailure, Void } from './state.ts'
 import { voidSucceeded } from './success.ts'
@@ -80,15 +80,25 @@ function failureOf(end: End): PaymentFailure {
 
 /** Row 13. The merchant tries its own captures again; an automatic one is retried, then the payment fails. */
 function captureEnded(state: Payment, capture: Capture, end: End, context: PaymentContext): readonly PaymentEvent[] {
+  const attempt = carryingAttempt(state)
+  if (attempt?.id === capture.attemptId && heldMinor(state, attempt) === 0) return nothingHeld(state, capture, attempt)
   if (capture.cause !== 'automatic' || state.lifecycle.status !== 'authorized') return []
   const retries = state.captures.filter(({ cause }) => cause === 'automatic').length - 1
   const mayRetry = end.kind !== 'declined' || end.decline.class === 'soft'
   if (mayRetry && retries < captureRetriesMax) {
     return [{ type: 'CaptureRetryScheduled', pause: captureRetryPausesMs[retries] ?? 0 }]
   }
-  const attempt = carryingAttempt(state)
   if (attempt === undefined || openVoid(state) !== undefined) return []
   return [planVoid(state, attempt, 'capture_failed', context)]
+}
+
+/** Row 18: while the capture was on its way, the PSP let the authorization go. There is nothing to capture any more. */
+function nothingHeld(state: Payment, capture: Capture, attempt: Attempt): readonly PaymentEvent[] {
+  if (openCaptures(state).some(({ id }) => id !== capture.id)) return []
+  if (state.lifecycle.status === 'partially_captured') return [remainderReleased(state, attempt)]
+  const isTaken = state.captures.some(({ attemptId, status }) => attemptId === attempt.id && status === 'succeeded')
+  // Taken by a late success: the status stays until a person has looked (row 23).
+  return state.lifecycle.status === 'authorized' && !isTaken ? [{ type: 'PaymentExpired' }] : []
 }
 
 /** Row 15. A PSP that had voided it already has done what was asked; one that had captured it contradicts us. */

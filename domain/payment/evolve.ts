@@ -228,7 +228,9 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
     case 'LateSuccess': {
       const operation = operationOf(state, event.operationId)
       if (operation.kind === 'authorize') return authorizedAttempt(state, operation.id, event, true, meta)
-      return changeOperation(state, event.operationId, {
+      // The money was taken after all: nothing is left to try again.
+      const { captureRetryAt: _due, ...rest } = state
+      return changeOperation(rest, event.operationId, {
         ...ended('succeeded', meta),
         decline: undefined,
         pspReference: event.pspReference,

@@ -69,6 +69,7 @@ export function planCapture(
   cause: OperationCause,
   context: PaymentContext,
 ): Extract<PaymentEvent, { type: 'CapturePlanned' }> {
+  assert(amountMinor > 0, 'a capture takes something')
   return {
     type: 'CapturePlanned',
     operationId: operationIdOf('cap', state.id, state.captures.length + 1),

@@ -85,9 +85,11 @@ function authorized(
   const events: PaymentEvent[] = [{ type: 'Authorized', operationId, pspReference, amountMinor, captureBefore }]
   if (success.captured === true) {
     events.push(...capturedAtOnce(state, attempt, success, context))
-    // The money was taken before the cancel could reach the PSP: it goes back whole, without approval.
-    if (state.cancelRequestedAt !== undefined) {
-      events.push(planRefund(state, attempt, amountMinor, 'cancel', context))
+    // The money was taken before the cancel could reach the PSP: it goes back whole, without approval, but for what a
+    // dispute (whose fact came first) has taken back already.
+    const backMinor = amountMinor - amounts(state).disputed
+    if (state.cancelRequestedAt !== undefined && backMinor > 0) {
+      events.push(planRefund(state, attempt, backMinor, 'cancel', context))
     }
     return events
   }

@@ -1,0 +1,65 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { scaled } from '../../test/support/scale.ts'
+import { create, merchant, multicaptureMerchant } from './testing/fixtures.ts'
+import { compareWithBook } from './testing/book-check.ts'
+import { type Step, Walk } from './testing/walk.ts'
+import type { CreatePayment } from './commands.ts'
+
+const verdict = fc.record({
+  kind: fc.constantFrom('approve', 'approve', 'approve', 'decline', 'act', 'accept', 'partial'),
+  declineClass: fc.constantFrom('hard', 'soft', 'shopper', 'retry_elsewhere', 'configuration'),
+  captureAtOnce: fc.boolean(),
+} as const)
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(
+    'merchant',
+    'merchant',
+    'effect',
+    'effect',
+    'effect',
+    'fact',
+    'fact',
+    'fact',
+    'arrive',
+    'conclude',
+    'wait',
+    'timer',
+    'timer',
+    'stray timer',
+    'new owner',
+    'shopper',
+    'psp people',
+  ),
+  pick: fc.nat(15),
+  amountMinor: fc.integer({ min: 1, max: 120 }),
+  verdict,
+  fate: fc.nat(9),
+  again: fc.boolean(),
+} as const)
+
+const payment: fc.Arbitrary<CreatePayment> = fc
+  .record({
+    captureMethod: fc.constantFrom('automatic', 'manual'),
+    confirm: fc.boolean(),
+    returnUrl: fc.boolean(),
+  } as const)
+  .map(({ returnUrl, ...more }) => create({ ...more, ...(returnUrl && { returnUrl: 'https://shop.example/back' }) }))
+
+const configuration = fc.constantFrom(merchant, multicaptureMerchant)
+
+test('whatever merchants, PSPs, networks, timers and crashes do, every invariant of a payment holds and its end agrees with the PSP', () => {
+  let eventful = 0
+  fc.assert(
+    fc.property(payment, configuration, fc.array(step, { maxLength: 60, size: 'max' }), (command, merchant, steps) => {
+      const walk = new Walk({ merchant }, command)
+      for (const each of steps) walk.step(each)
+      walk.finish()
+      compareWithBook(walk.state, walk.psp)
+      if (walk.state.captures.length > 0) eventful += 1
+    }),
+    { numRuns: scaled('propertyRuns') },
+  )
+  expect(eventful, 'lives that came to a capture').toBeGreaterThan(scaled('propertyRuns') / 10)
+})
