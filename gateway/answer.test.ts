@@ -187,6 +187,28 @@ describe('an operation of a payment', () => {
     }
   })
 
+  it('declined is answered with the members of its error in the documented order', async () => {
+    const { app, router } = testEdge()
+    const refund = refundOf(id, { status: 'declined', decline: { class: 'hard', code: 'expired_card' } })
+    router.script = () =>
+      done(capturedPayment('k1', { refunds: [refund] }), recordOf('refund', { operationId: refund.id }))
+    const url = `/v1/payments/${id}/refunds`
+    const response = await app.inject({ method: 'POST', url, headers: headersOf('k2'), payload: {} })
+    const body = response.json<{ error: object }>()
+    expect(Object.keys(body)).toEqual(['type', 'title', 'status', 'detail', 'instance', 'error'])
+    expect(Object.keys(body.error)).toEqual([
+      'type',
+      'code',
+      'decline_code',
+      'message',
+      'param',
+      'retryable',
+      'request_id',
+      'doc_url',
+      'payment',
+    ])
+  })
+
   it('a cancellation whose void was refused because it had happened already answers 201', async () => {
     const { app, router } = testEdge()
     const lost = { ...captureOf(id), kind: 'void', status: 'declined', id: 'op' } as const

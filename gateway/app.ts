@@ -87,9 +87,27 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
   readBody(app)
   app.setErrorHandler((error, request, reply) => answerError(edge, error, request, reply))
 
+  closeConnectionsWithTheirAnswers(app)
+
   paymentRoutes(app, edge)
   refundRoutes(app, edge)
   shopperReturnRoute(app, edge)
   healthRoutes(app, edge)
   return app
+}
+
+/**
+ * Node closes idle connections only at the moment of closing. One that was being answered then would stay open, and the
+ * process with it, until its client lets go: its answer says that it is the last.
+ */
+function closeConnectionsWithTheirAnswers(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
+  })
 }

@@ -171,4 +171,28 @@ describe('connections', () => {
     expect(statusOf(await answer)).toBe('201')
     await closing
   })
+
+  it('a client that keeps its connection does not hold up the closing edge: the answer is the last on it', async () => {
+    const { port, app, router } = await listening()
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const routed = new Promise<void>((resolve) => {
+      router.script = async () => {
+        resolve()
+        await held
+        return done(capturedPayment('k1'), recordOf('create'))
+      }
+    })
+    // answers with what came until the other side closed; this side never does
+    const answer = exchange(port, head(`Content-Length: ${body.length}`) + body)
+    await routed
+    const closing = app.close()
+    release()
+    const text = await answer
+    expect(statusOf(text)).toBe('201')
+    expect(text).toMatch(/^connection: close\r$/im)
+    await closing
+  })
 })

@@ -1,7 +1,7 @@
 /**
  * `GET /v1/return/<attempt>/<nonce>`: the address a PSP sends the shopper back to. It tells the payment that the shopper
- * acted, waits for the outcome as long as a shopper waits, and sends the shopper on to the merchant, or says in plain
- * words how it went.
+ * acted, and sends the shopper on to the merchant with the status as it is then (`pending` where the PSP has not answered
+ * yet), or says in plain words how it went.
  *
  * Nobody is authenticated here: the nonce, 128 random bits known to the PSP and this shopper's browser alone, is the
  * permission, and without it not even the payment's existence is told. What the query says is ignored: the outcome comes
