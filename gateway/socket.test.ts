@@ -1,7 +1,7 @@
 /** The edge on a real socket: bytes that are no request, requests that never end, connections that close early. */
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RequestRecord } from '../domain/decision.ts'
 import {
   answered,
@@ -189,6 +189,7 @@ describe('connections', () => {
     const answer = exchange(port, head(`Content-Length: ${body.length}`) + body)
     await routed
     const closing = app.close()
+    await vi.waitUntil(() => !app.server.listening)
     release()
     const text = await answer
     expect(statusOf(text)).toBe('201')
