@@ -5,7 +5,7 @@
  * A payment's id is derived from merchant, mode and idempotency key, so a retry reaches the same actor on any day,
  * through any gateway. Its first 10 bits are its shard.
  */
-import { createHash, createHmac, type KeyObject } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { assert } from '../runtime/assert.ts'
 
 /** Logical shards of a cluster; written to `cluster_meta` by the first migration run, never changed online. */
@@ -70,7 +70,7 @@ function shardOfEntity(entity: string): number {
  * it costs 1.5 µs per id, as bytes 11.
  */
 export function paymentIdOf(
-  idKey: Uint8Array | KeyObject,
+  idKey: Parameters<typeof createHmac>[1],
   merchant: string,
   mode: Mode,
   idempotencyKey: string,
