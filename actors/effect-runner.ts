@@ -58,6 +58,7 @@ async function perform(
     if (effect.kind === 'send') return await connector.send(call, { notAfter: effect.notAfter })
     return await connector.inquire(call, {
       repeatAllowed: effect.repeatAllowed,
+      notAfter: effect.notAfter,
       ...(effect.pspReference !== undefined && { pspReference: effect.pspReference }),
     })
   } catch (error) {

@@ -15,6 +15,8 @@ export interface InquiryOptions {
   readonly pspReference?: string
   /** Whether the identical request may be repeated with its key as the inquiry. */
   readonly repeatAllowed: boolean
+  /** Unix milliseconds; a repeat is not begun after this: the outcome stays `unknown`. */
+  readonly notAfter?: number
 }
 
 export interface Connector {

@@ -1,7 +1,7 @@
 /** Facts about a payment that are never stored: amounts, public sub-statuses, which operation is which. */
 import type { RequestRecord } from '../decision.ts'
 import type { OperationStatus } from './operations.ts'
-import type { Attempt, Capture, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
+import type { Attempt, Capture, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
 
 /** Minor units. */
 export interface Amounts {
@@ -33,6 +33,25 @@ export function hasEnded(operation: { readonly status: OperationStatus }): boole
 
 export function inDoubt(operation: { readonly status: OperationStatus }): boolean {
   return operation.status === 'unknown' || operation.status === 'inquiring' || operation.status === 'manual'
+}
+
+/** Whether an inquiry decided now may be the identical request again: the PSP still knows its key, and it would tell. */
+export function mayRepeat(operation: Operation, doubt: Doubt, now: number): boolean {
+  return now < operation.repeatUntil && !doubt.repeatIsUseless
+}
+
+/** A repeat decided now is not begun after this. */
+export function repeatNotAfter(operation: Operation, now: number): number {
+  return Math.min(now + operation.notAfter - operation.plannedAt, operation.repeatUntil)
+}
+
+/**
+ * From when on `absent` is believed: the PSP's longest processing time after the last instant at which the request, or a
+ * repeat of it, may have been sent.
+ */
+export function absentFrom(operation: Operation): number {
+  const quietMs = operation.quietUntil - operation.plannedAt
+  return Math.max(operation.notAfter, operation.repeatedUntil ?? 0) + quietMs
 }
 
 export function statusOf(state: Payment): PaymentStatus {
@@ -101,8 +120,7 @@ export function amounts(state: Payment): Amounts {
     openVoid(state) === undefined
   return {
     authorized,
-    capturable:
-      isCapturable && carrying !== undefined ? Math.max(0, heldMinor(state, carrying) - capturing) : 0,
+    capturable: isCapturable && carrying !== undefined ? Math.max(0, heldMinor(state, carrying) - capturing) : 0,
     captured,
     capturing,
     refunded,

@@ -10,6 +10,8 @@ export type PaymentEffect =
       readonly call: PspCall
       readonly pspReference?: string
       readonly repeatAllowed: boolean
+      /** Unix milliseconds after which the request is not repeated any more: `absent` is judged from there. */
+      readonly notAfter: number
     }
 
 /** A wake-up the payment wants; rows `(shard, due, entity, op, kind)` under the shard's cursor. */

@@ -7,7 +7,15 @@
  */
 import type { RequestOperation, RequestRecord, RowMeta } from '../decision.ts'
 import { assert, unreachable } from '../../runtime/assert.ts'
-import { carryingAttempt, findOperation, heldMinor, isClosed, isConcluded } from './derive.ts'
+import {
+  carryingAttempt,
+  findOperation,
+  heldMinor,
+  isClosed,
+  isConcluded,
+  mayRepeat,
+  repeatNotAfter,
+} from './derive.ts'
 import type { AcceptedRequest, CallTerms, PaymentEvent } from './events.ts'
 import type { NextAction, OperationStatus } from './operations.ts'
 import {
@@ -72,6 +80,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         plannedAt: meta.at,
         plannedEpoch: meta.epoch,
         notAfter: meta.at + (attempt.notAfter - attempt.plannedAt),
+        quietUntil: meta.at + (attempt.quietUntil - attempt.plannedAt),
         action: undefined,
         actionBy: undefined,
       }))
@@ -114,8 +123,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       })
     case 'InquiryPlanned': {
       const doubt = doubtOf(state, event.operationId)
+      const operation = operationOf(state, event.operationId)
       return changeOperation(state, event.operationId, {
         status: 'inquiring',
+        ...(mayRepeat(operation, doubt, meta.at) && { repeatedUntil: repeatNotAfter(operation, meta.at) }),
         doubt: { ...doubt, inquiries: doubt.inquiries + 1, nextInquiryAt: meta.at + inquiryWithinMs },
       })
     }
@@ -389,6 +400,7 @@ function withAttempt(state: Payment, attempt: Attempt): Payment {
 }
 
 interface OperationChange {
+  readonly repeatedUntil?: number
   readonly status?: OperationStatus
   readonly amountMinor?: number
   readonly pspReference?: string

@@ -9,7 +9,7 @@ import { unreachable } from '../../runtime/assert.ts'
 import { accepted, ignored, type PaymentDecision } from './answering.ts'
 import type { FactSource } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { hasEnded, inDoubt } from './derive.ts'
+import { absentFrom, hasEnded, inDoubt } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
 import { contradicted, late } from './late.ts'
@@ -86,11 +86,11 @@ function notSent(
   return accepted(...endedOtherwise(state, operation, { kind: 'not_sent', reason }, context))
 }
 
-/** Row 10: believed once the PSP's longest processing time has passed since the operation was planned, and from inquiries alone. */
+/** Row 10: believed once the PSP's longest processing time has passed since the request can last have been sent, and from inquiries alone. */
 function absent(state: Payment, operation: Operation, fact: Fact, context: PaymentContext): PaymentDecision {
   const asked = fact.source === 'inquiry' || fact.source === 'operator'
   if (!asked || !inDoubt(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
-  if (context.now < operation.quietUntil) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
+  if (context.now < absentFrom(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
   return accepted(...endedOtherwise(state, operation, { kind: 'absent' }, context))
 }
 

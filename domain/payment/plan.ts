@@ -3,7 +3,7 @@
  * crash is identical to the one that was sent.
  */
 import { assert } from '../../runtime/assert.ts'
-import { findOperation } from './derive.ts'
+import { findOperation, mayRepeat, repeatNotAfter } from './derive.ts'
 import type { PaymentEffect } from './effects.ts'
 import type { CallTerms, PaymentEvent } from './events.ts'
 import type { ConnectionProfile, PspCall } from './operations.ts'
@@ -40,11 +40,11 @@ export function effectsOf(state: Payment, events: readonly PaymentEvent[]): read
       case 'InquiryPlanned': {
         const operation = operationOf(state, event.operationId)
         if (operation.status !== 'inquiring') break
-        const repeatAllowed = state.updatedAt < operation.repeatUntil && operation.doubt?.repeatIsUseless !== true
         effects.push({
           kind: 'inquire',
           call: callOf(state, operation),
-          repeatAllowed,
+          repeatAllowed: operation.doubt !== undefined && mayRepeat(operation, operation.doubt, state.updatedAt),
+          notAfter: repeatNotAfter(operation, state.updatedAt),
           ...(operation.pspReference !== undefined && { pspReference: operation.pspReference }),
         })
         break

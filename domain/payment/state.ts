@@ -74,8 +74,10 @@ interface OperationBase {
   readonly notAfter: number
   /** Until when the identical request may be repeated as an inquiry. */
   readonly repeatUntil: number
-  /** `absent` is believed only after this instant: the PSP's longest processing time has passed. */
+  /** The PSP's longest processing time after {@link plannedAt}; `absent` is believed only that long after the last send. */
   readonly quietUntil: number
+  /** Until when an inquiry that repeats the request may have been begun; absent where none was planned. */
+  readonly repeatedUntil?: number
   /** How long it may stay `accepted` before it is asked about. */
   readonly acceptedWithinMs: number
   /** The PSP's id of the object this operation made, once known. */

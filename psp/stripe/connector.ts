@@ -132,20 +132,21 @@ export function createStripeConnector(options: StripeConnectorOptions): Connecto
     return send({ ...call, authorizationReference: lookup.found.id }, { notAfter })
   }
 
-  async function inquire(call: PspCall, { pspReference, repeatAllowed }: InquiryOptions): Promise<OperationOutcome> {
+  async function inquire(call: PspCall, options: InquiryOptions): Promise<OperationOutcome> {
+    const { pspReference, repeatAllowed, notAfter } = options
     if (call.kind === 'complete') return readAuthorization(call, call.pspReference)
     if (pspReference !== undefined) return readByReference(call, pspReference)
-    return repeatAllowed ? repeat(call) : lookUp(call)
+    return repeatAllowed ? repeat(call, notAfter) : lookUp(call)
   }
 
-  async function repeat(call: PspCall): Promise<OperationOutcome> {
+  async function repeat(call: PspCall, notAfter: number | undefined): Promise<OperationOutcome> {
     if (call.kind === 'void' && call.authorizationReference === undefined) return lookUp(call)
     const request = requestOf(call)
     if ('unrepresentable' in request) {
       // A newer release may have sent what this one cannot build.
       return request.unrepresentable === 'amount' ? amountNotSupported : unknown('repeat_refused')
     }
-    const result = await exchange(request)
+    const result = await exchange(request, notAfter)
     switch (result.kind) {
       case 'answer':
         return outcomeOfRepeat(call, result)

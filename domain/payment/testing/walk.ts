@@ -217,6 +217,7 @@ export class Walk {
       return answer({ kind: 'not_sent', reason: 'too_late' })
     }
     const sends = effect.kind === 'send' || effect.repeatAllowed
+    if (sends && this.scenario.now > effect.notAfter) return answer(timedOut)
     const perform = (): OperationOutcome => (sends ? this.psp.process(call, verdict) : this.psp.read(call))
     switch (fate) {
       case 1:
