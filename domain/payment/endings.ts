@@ -122,7 +122,8 @@ function voidEnded(state: Payment, operation: Void, end: End, ended: PaymentEven
   } else if (
     operation.cause === 'compensation' ||
     operation.cause === 'expiry' ||
-    operation.cause === 'capture_failed'
+    operation.cause === 'capture_failed' ||
+    state.lifecycle.status === 'captured'
   ) {
     // Nobody else will ask for this void again.
     events.push({ type: 'ReviewOpened', reason: `void_${operation.cause}_failed` })

@@ -120,6 +120,8 @@ export type PaymentEvent =
   | ({
       readonly type: 'VoidPlanned'
       readonly attemptId: string
+      /** The authorization's reference where the attempt itself has none: told by the fact that made the void necessary. */
+      readonly authorizationReference?: string
       readonly cause: OperationCause
       readonly terms: CallTerms
     } & OfOperation)

@@ -191,8 +191,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
     }
     case 'VoidPlanned': {
       const attempt = state.attempts.find(({ id }) => id === event.attemptId)
+      const reference = event.authorizationReference ?? attempt?.pspReference
       const operation: Void = {
         ...planned('void', event, meta),
+        ...(reference !== undefined && { authorizationReference: reference }),
         kind: 'void',
         amountMinor: attempt === undefined ? 0 : heldMinor(state, attempt) || attempt.amountMinor,
         attemptId: event.attemptId,
@@ -209,8 +211,13 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       return voided(next, event.operationId, meta)
     }
     case 'RefundPlanned': {
+      const reference = state.captures.find(
+        ({ attemptId, status, pspReference }) =>
+          attemptId === event.attemptId && status === 'succeeded' && pspReference !== undefined,
+      )?.pspReference
       const refund: Refund = {
         ...planned('refund', event, meta),
+        ...(reference !== undefined && { captureReference: reference }),
         kind: 'refund',
         amountMinor: event.amountMinor,
         attemptId: event.attemptId,

@@ -16,6 +16,7 @@ import { carryingAttempt, findOperation, hasEnded, heldMinor, inDoubt, openCaptu
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
 import { planCapture, planRefund, remainderReleased } from './planning.ts'
+import { reversedBeforeKnown } from './late.ts'
 import type { Dispute, Payment } from './state.ts'
 import { overRefunded, succeeded } from './success.ts'
 
@@ -29,7 +30,10 @@ export function reversal(state: Payment, command: RecordReversal, context: Payme
     return accepted({ type: 'FactConflict', operationId, fact: 'reversed', factId })
   }
   if (!hasEnded(operation)) {
-    const decline = { class: 'soft', code: 'reversed' } as const
+    if (command.amountMinor !== operation.amountMinor) {
+      return accepted({ type: 'FactConflict', operationId, fact: 'reversed', factId })
+    }
+    const decline = { class: 'soft', code: reversedBeforeKnown } as const
     return accepted(...endedOtherwise(state, operation, { kind: 'declined', decline }, context))
   }
   if (operation.status !== 'succeeded') return ignored('the operation had ended without success')

@@ -10,6 +10,9 @@ import { capturedAtOnce, overRefunded, voidSucceeded } from './success.ts'
 
 type Success = Extract<OperationOutcome, { kind: 'succeeded' }>
 
+/** Code of an operation whose reversal came before its success was known. */
+export const reversedBeforeKnown = 'reversed'
+
 /**
  * Row 23: it succeeded after it had ended otherwise. The money is real, so it is recorded; the status stays. A hold is voided
  * at once; what was captured goes back only after approval.

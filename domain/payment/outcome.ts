@@ -12,7 +12,7 @@ import type { PaymentContext } from './context.ts'
 import { absentFrom, hasEnded, inDoubt } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
-import { contradicted, late } from './late.ts'
+import { contradicted, late, reversedBeforeKnown } from './late.ts'
 import type { OperationOutcome, UnknownReason } from './operations.ts'
 import { planVoid } from './planning.ts'
 import { inquiriesMax } from './policy.ts'
@@ -128,6 +128,8 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
   if (factId !== undefined && state.seenFacts.includes(factId)) return ignored('the fact is known')
   switch (said.kind) {
     case 'succeeded':
+      // Its reversal overtook it.
+      if (operation.decline?.code === reversedBeforeKnown) return ignored('the success was taken back')
       return operation.status === 'succeeded'
         ? contradicted(state, operation, said, factId)
         : accepted(...late(state, operation, said, context))
@@ -140,7 +142,11 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
         operation.kind === 'authorize' && operation.status !== 'succeeded' && operation.status !== 'declined'
       const isVoided = state.voids.some(({ attemptId }) => attemptId === operation.id)
       // The PSP waits for a shopper on an attempt that counts as gone: it must not become an authorization.
-      if (isLive && !isVoided) return accepted(planVoid(state, operation, 'compensation', context))
+      if (isLive && !isVoided)
+        return accepted({
+          ...planVoid(state, operation, 'compensation', context),
+          authorizationReference: said.pspReference,
+        })
       return ignored('the operation has ended')
     }
     case 'accepted':

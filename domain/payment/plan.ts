@@ -97,28 +97,23 @@ export function callOf(state: Payment, operation: Operation): PspCall {
         authorizationReference: authorizationReference(state, operation.attemptId),
         final: operation.final,
       }
-    case 'void': {
-      const attempt = state.attempts.find(({ id }) => id === operation.attemptId)
+    case 'void':
       return {
         ...base,
         kind: 'void',
         authorizationOperationId: operation.attemptId,
-        ...(attempt?.pspReference !== undefined && { authorizationReference: attempt.pspReference }),
+        ...(operation.authorizationReference !== undefined && {
+          authorizationReference: operation.authorizationReference,
+        }),
       }
-    }
-    case 'refund': {
-      const capture = state.captures.find(
-        ({ attemptId, status, pspReference }) =>
-          attemptId === operation.attemptId && status === 'succeeded' && pspReference !== undefined,
-      )
+    case 'refund':
       return {
         ...base,
         kind: 'refund',
         authorizationReference: authorizationReference(state, operation.attemptId),
-        ...(capture?.pspReference !== undefined && { captureReference: capture.pspReference }),
+        ...(operation.captureReference !== undefined && { captureReference: operation.captureReference }),
         ...(operation.reason !== undefined && { reason: operation.reason }),
       }
-    }
   }
 }
 

@@ -132,11 +132,15 @@ export interface Capture extends OperationBase {
 export interface Void extends OperationBase {
   readonly kind: 'void'
   readonly attemptId: string
+  /** The authorization's, as far as it was known when the void was planned: its request never changes. */
+  readonly authorizationReference?: string
 }
 
 export interface Refund extends OperationBase {
   readonly kind: 'refund'
   readonly attemptId: string
+  /** The capture's that is given back, as known when the refund was planned: its request never changes. */
+  readonly captureReference?: string
   readonly reason?: RefundReason
   readonly reversed: boolean
 }
