@@ -1,17 +1,17 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../runtime/config.ts'
 import { serverSettings, startSettings } from './config.ts'
 import { configPage } from './config-page.ts'
+import { temporaryDirectory } from '../test/support/temporary-directory.ts'
 
 test('docs/config.md is current (npm run docs writes it)', () => {
   expect(readFileSync(new URL('../docs/config.md', import.meta.url), 'utf8')).toBe(configPage())
 })
 
 test('a server needs a database, its two keys and the key of its PSP, and nothing else', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'shardpay-config-'))
+  const directory = temporaryDirectory()
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text)
     return join(directory, name)

@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Type } from 'typebox'
 import { expect, test } from 'vitest'
 import { ConfigError, loadConfig, optionalSetting, setting, unknownVariables } from './config.ts'
+import { temporaryDirectory } from '../test/support/temporary-directory.ts'
 
 const settings = {
   port: setting('APP_PORT', Type.Integer({ minimum: 0, maximum: 65_535, default: 8080 })),
@@ -18,12 +18,12 @@ const settings = {
 }
 
 function file(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'shardpay-config-')), 'secret')
+  const path = join(temporaryDirectory(), 'secret')
   writeFileSync(path, text)
   return path
 }
 
-const complete = { APP_KEY_FILE: file('0123abcd\n'), APP_URL: 'postgres://localhost/pay' }
+const complete = () => ({ APP_KEY_FILE: file('0123abcd\n'), APP_URL: 'postgres://localhost/pay' })
 
 function problemsOf(environment: Record<string, string>): string[] {
   try {
@@ -36,7 +36,7 @@ function problemsOf(environment: Record<string, string>): string[] {
 }
 
 test('values are typed, defaults apply, secrets come from their files without the line end', () => {
-  const config = loadConfig(settings, { ...complete, APP_PORT: '0', APP_STRICT: 'true' })
+  const config = loadConfig(settings, { ...complete(), APP_PORT: '0', APP_STRICT: 'true' })
   expect(config).toEqual({
     port: 0,
     level: 'info',
@@ -51,7 +51,7 @@ test('values are typed, defaults apply, secrets come from their files without th
 })
 
 test('an empty variable counts as absent', () => {
-  expect(loadConfig(settings, { ...complete, APP_PORT: '', APP_SEED: '' })).toMatchObject({ port: 8080 })
+  expect(loadConfig(settings, { ...complete(), APP_PORT: '', APP_SEED: '' })).toMatchObject({ port: 8080 })
 })
 
 test('one error names every variable that is wrong, and repeats no value', () => {
@@ -67,7 +67,7 @@ test('one error names every variable that is wrong, and repeats no value', () =>
 })
 
 test.each(['1e3', ' 80', '080', '8080.0', '0x50', '+80', '٨٠'])('%j is no number for a port', (text) => {
-  expect(problemsOf({ ...complete, APP_PORT: text })).toEqual(['APP_PORT must be a whole number from 0 to 65535'])
+  expect(problemsOf({ ...complete(), APP_PORT: text })).toEqual(['APP_PORT must be a whole number from 0 to 65535'])
 })
 
 test('a secret in the environment itself is not taken', () => {
@@ -75,13 +75,13 @@ test('a secret in the environment itself is not taken', () => {
 })
 
 test('a secret file that cannot be read is named by its variable', () => {
-  expect(problemsOf({ ...complete, APP_KEY_FILE: '/nowhere/at/all' })).toEqual([
+  expect(problemsOf({ ...complete(), APP_KEY_FILE: '/nowhere/at/all' })).toEqual([
     'APP_KEY_FILE names a file that cannot be read (ENOENT)',
   ])
 })
 
 test('a value and its file at once are refused', () => {
-  expect(problemsOf({ ...complete, APP_URL_FILE: file('x') })).toEqual([
+  expect(problemsOf({ ...complete(), APP_URL_FILE: file('x') })).toEqual([
     'APP_URL and APP_URL_FILE are both set: one is enough',
   ])
 })

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startOf } from '../../persistence/os-process.ts'
 import { acquireLock } from './lock.ts'
+import { temporaryDirectory } from '../../test/support/temporary-directory.ts'
 
-const freshPath = (): string => join(mkdtempSync(join(tmpdir(), 'shardpay-lock-')), 'supervisor')
+const freshPath = (): string => join(temporaryDirectory(), 'supervisor')
 
 test('a second supervisor is refused while the first lives, and let in when it has released', async () => {
   const path = freshPath()

@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { describeExit, startProgram } from './program.ts'
+import { temporaryDirectory } from '../../test/support/temporary-directory.ts'
 
 function script(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'shardpay-program-')), 'program.mjs')
+  const path = join(temporaryDirectory(), 'program.mjs')
   writeFileSync(path, text)
   return path
 }

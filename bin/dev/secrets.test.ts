@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { seededRandom, systemRandom } from '../../runtime/random.ts'
 import { loadSecrets } from './secrets.ts'
+import { temporaryDirectory } from '../../test/support/temporary-directory.ts'
 
-const freshDirectory = (): string => join(mkdtempSync(join(tmpdir(), 'shardpay-secrets-')), 'secrets')
+const freshDirectory = (): string => join(temporaryDirectory(), 'secrets')
 
 test('secrets are made once and kept', async () => {
   const directory = freshDirectory()
