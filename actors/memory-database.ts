@@ -222,6 +222,15 @@ export class MemoryDatabase {
     this.#merchants = new Map(image.merchants)
   }
 
+  /** The same for one shard. */
+  loseRowsAfter(number: number, position: number): void {
+    const shard = this.shard(number)
+    const rows = shard.rows.slice(0, position)
+    shard.rows = []
+    shard.entities.clear()
+    for (const { epoch, position: _position, ...record } of rows) this.#insert(shard, record, epoch)
+  }
+
   #insert(shard: MemoryShard, record: DecisionRecord, epoch: number): number {
     const position = shard.rows.length + 1
     const indexes = shard.entities.get(record.entity)
