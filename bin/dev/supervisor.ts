@@ -77,6 +77,8 @@ export class Supervisor {
   #database: DevDatabase | undefined
   #simulator: Program | undefined
   #server: Program | undefined
+  /** Ended by itself, and reported. */
+  readonly #dead = new Set<Program>()
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -106,7 +108,8 @@ export class Supervisor {
     // data whose id key is gone belongs to nobody: a retry would not find its payment there
     const empty = fresh || secrets.isNew
     const database = await this.#step(
-      (opened: DevDatabase) => `${opened.description}${empty && opened.embedded ? ', emptied' : ''}`,
+      (opened: DevDatabase) =>
+        `${opened.description}${empty && opened.embedded ? (fresh ? ', emptied' : ', new') : ''}`,
       async () => {
         this.#database = await openDatabase({
           databaseUrl: config.databaseUrl,
@@ -117,7 +120,9 @@ export class Supervisor {
         return this.#database
       },
     )
-    void database.embedded?.ended.then(() => this.#report('Postgres', 'ended', []))
+    void database.embedded?.ended.then(() => {
+      if (!this.#stopping) this.#died.resolve({ what: 'Postgres', how: 'ended', lastLines: [] })
+    })
     await this.#step('migrations', () => migrated(database.url))
 
     const simulator = await this.#step('simulated Stripe', () => this.#startSimulator(empty))
@@ -150,7 +155,7 @@ export class Supervisor {
       [this.#server, serverPatienceMs],
       [this.#simulator, simulatorPatienceMs],
     ] as const) {
-      if (program === undefined) continue
+      if (program === undefined || this.#dead.has(program)) continue
       const exit = await program.stop(patienceMs)
       if (exit.code !== 0) problems.push(`${program.name} ended ${describeExit(exit)}`)
     }
@@ -228,12 +233,12 @@ export class Supervisor {
       show: (line) => this.#options.show(`[${name}] ${line}`),
       signal: this.#abort.signal,
     })
-    void program.exited.then((exit) => this.#report(name, `ended ${describeExit(exit)}`, program.lastLines()))
+    void program.exited.then((exit) => {
+      if (this.#stopping) return
+      this.#dead.add(program)
+      this.#died.resolve({ what: name, how: `ended ${describeExit(exit)}`, lastLines: program.lastLines() })
+    })
     return program
-  }
-
-  #report(what: string, how: string, lastLines: readonly string[]): void {
-    if (!this.#stopping) this.#died.resolve({ what, how, lastLines })
   }
 }
 
