@@ -81,7 +81,10 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   isClosed(state: State): boolean
   /** A query: answered from the state, appends nothing. Undefined where the command is no query. */
   read(state: State | undefined, command: Command): Answer | undefined
-  /** The idempotency key under which the command's request is remembered; undefined for facts, timers and the like. */
+  /**
+   * The key under which the command's outcome is awaited: a merchant's idempotency key, or one of the kind's own; undefined
+   * for facts, timers and whatever is answered as soon as it is durable.
+   */
   requestKey(command: Command): string | undefined
   request(state: State, key: string): RequestRecord | undefined
   /** @param request absent where the command was no merchant's request. */
@@ -91,3 +94,9 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   snapshot(state: State): SnapshotParts
   restore(parts: SnapshotParts): State
 }
+
+/**
+ * A kind whose types only the kind itself knows: the host carries states and commands, it never looks into them, and hands a
+ * kind only what came from the same kind. Every kind is one, because methods are compared both ways.
+ */
+export type AnyKind = EntityKind<unknown, unknown, object, unknown, unknown, unknown>

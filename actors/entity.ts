@@ -22,52 +22,17 @@
 import type { RequestRecord } from '../domain/decision.ts'
 import type { Address } from '../domain/ids.ts'
 import { assert } from '../runtime/assert.ts'
-import type { Clock } from '../runtime/clock.ts'
 import type { Ask } from './ask.ts'
-import { decodeDecision, decodeState, encodeDecision } from './codec.ts'
-import type { Deadlines } from './deadlines.ts'
-import type { EntityKind, EntityTimer } from './entity-kind.ts'
-import type { AppendOutcome, Journal, JournalRow, StoredEntity } from './journal.ts'
-import type { ScheduledActor, Scheduler } from './scheduler.ts'
+import { encodeDecision } from './codec.ts'
+import type { AnyKind, EntityTimer } from './entity-kind.ts'
+import type { EntityServices } from './entity-services.ts'
+import { fold } from './fold.ts'
+import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
+import { RunningRequests } from './running-requests.ts'
+import type { ScheduledActor } from './scheduler.ts'
 import type { Shard } from './shard.ts'
 
-/** A kind whose types only the kind itself knows. */
-// biome-ignore lint/suspicious/noExplicitAny: the host carries states and commands, it never looks into them
-export type AnyKind = EntityKind<any, any, any, any, any, any>
-
-export interface EntityServices {
-  readonly clock: Clock
-  readonly scheduler: Scheduler
-  readonly deadlines: Deadlines
-  readonly journal: Journal
-  readonly limits: {
-    /** Commands that may wait in one entity's inbox. */
-    readonly inboxMax: number
-    /** Decisions of one entity that may be on their way to the journal. */
-    readonly pipelineMax: number
-    readonly loadRetryMs: number
-  }
-  /** An internal command (recovery, retry) for this entity. */
-  internalAsk(command: unknown): Ask
-  /** A decision became durable: effects may leave, timers and cursor must follow. */
-  committed(entity: Entity, effects: readonly unknown[]): void
-  /** Something that should not happen did; goes to the log and the metrics. */
-  trouble(
-    entity: Entity,
-    what: 'entity_quarantined' | 'entity_crashed' | 'load_failed' | 'append_refused',
-    error: unknown,
-  ): void
-  /** The entity is idle now, or has been used. */
-  touched(entity: Entity): void
-  removed(entity: Entity): void
-}
-
-interface Waiter {
-  readonly ask: Ask
-  readonly replayed: boolean
-}
-
-/** What waits for a decision to be durable. `retry` tells that the decision failed. */
+/** What waits for a decision to be durable. */
 interface Gated {
   readonly ask: Ask
   release(): void
@@ -110,8 +75,7 @@ export class Entity {
   #durable: unknown
   #inbox: Ask[] = []
   #pipeline: InFlight[] = []
-  /** Requests accepted but not concluded, by idempotency key, with those who wait for them. */
-  #running: Map<string, Waiter[]> | undefined
+  readonly #running = new RunningRequests()
   #recovered = false
 
   constructor(kind: AnyKind, address: Address, shard: Shard, services: EntityServices) {
@@ -144,7 +108,7 @@ export class Entity {
       this.#pipeline.length === 0 &&
       this.calls === 0 &&
       !this.dirty &&
-      (this.#running === undefined || this.#running.size === 0)
+      this.#running.isEmpty
     )
   }
 
@@ -213,10 +177,7 @@ export class Entity {
       entry.ask.unavailable('acceptance_unknown', reason)
       for (const gated of entry.gated) gated.ask.unavailable('acceptance_unknown', reason)
     }
-    for (const waiters of this.#running?.values() ?? []) {
-      for (const { ask } of waiters) ask.unavailable('acceptance_unknown', reason)
-    }
-    this.#running = undefined
+    for (const { ask } of this.#running.clear()) ask.unavailable('acceptance_unknown', reason)
     this.#services.removed(this)
   }
 
@@ -281,10 +242,7 @@ export class Entity {
       outcome: undefined,
     }
     const key = kind.requestKey(ask.command)
-    if (key !== undefined) {
-      this.#running ??= new Map()
-      this.#running.set(key, [{ ask, replayed: false }])
-    }
+    if (key !== undefined) this.#running.begin(key, ask)
     ask.stage = 'journaling'
     this.#pipeline.push(entry)
     this.bytes += encoded.data.length + (encoded.private?.length ?? 0)
@@ -311,11 +269,11 @@ export class Entity {
       const seq = request.concludedSeq
       return this.#gate(ask, () => this.#answerAt(ask, seq, request))
     }
-    const waiters = this.#running?.get(request.idempotencyKey)
-    const waiting = waiters?.some((waiter) => waiter.ask.stage !== 'answered') ?? false
-    if (waiting && !ask.attach) return this.#gate(ask, () => ask.answer(kind.inUse()))
+    if (this.#running.isAwaited(request.idempotencyKey) && !ask.attach) {
+      return this.#gate(ask, () => ask.answer(kind.inUse()))
+    }
     // Nobody waits any more (the first caller was told 202, or its process died): the repeat waits in its place.
-    this.#gate(ask, () => this.#wait(ask, request.idempotencyKey, true))
+    this.#gate(ask, () => this.#wait(ask, request.idempotencyKey))
   }
 
   /** Lets `release` run once all that the present state rests on is durable and the ownership is proved. */
@@ -342,15 +300,12 @@ export class Entity {
 
   // --- waiting for outcomes ------------------------------------------------------------------------------------------
 
-  #wait(ask: Ask, key: string, replayed: boolean): void {
+  #wait(ask: Ask, key: string): void {
     if (ask.stage === 'answered') return
     const request = this.#durable === undefined ? undefined : this.kind.request(this.#durable, key)
     if (request?.concludedSeq !== undefined) return this.#answerAt(ask, request.concludedSeq, request)
     ask.stage = 'waiting'
-    this.#running ??= new Map()
-    const waiters = this.#running.get(key)
-    if (waiters === undefined) this.#running.set(key, [{ ask, replayed }])
-    else waiters.push({ ask, replayed })
+    this.#running.join(key, ask)
   }
 
   #waitIsOver(ask: Ask): void {
@@ -362,8 +317,7 @@ export class Entity {
       case 'waiting': {
         const key = this.kind.requestKey(ask.command)
         if (key === undefined) return
-        const waiter = this.#running?.get(key)?.find((candidate) => candidate.ask === ask)
-        this.#forget(key, ask)
+        const waiter = this.#running.leave(key, ask)
         const state = this.#durable
         // The state has been durable for a while: whether it still is the newest needs a proof of its own.
         this.#afterProof(ask, () =>
@@ -376,20 +330,12 @@ export class Entity {
     }
   }
 
-  #forget(key: string, ask: Ask): void {
-    const waiters = this.#running?.get(key)?.filter((waiter) => waiter.ask !== ask) ?? []
-    if (waiters.length === 0) this.#running?.delete(key)
-    else this.#running?.set(key, waiters)
-  }
-
   #concludeRunning(): void {
-    if (this.#running === undefined) return
     const state = this.#durable
-    for (const [key, waiters] of this.#running) {
+    for (const key of this.#running.keys()) {
       const request = this.kind.request(state, key)
       if (request?.concludedSeq === undefined) continue
-      this.#running.delete(key)
-      for (const { ask, replayed } of waiters) {
+      for (const { ask, replayed } of this.#running.end(key)) {
         if (request.concludedSeq === this.kind.sequence(state)) ask.answer(this.kind.answer(state, request, replayed))
         else this.#answerAt(ask, request.concludedSeq, request)
       }
@@ -403,7 +349,7 @@ export class Entity {
     this.#services.journal.load(this.address, seq).then(
       (stored) => {
         try {
-          ask.answer(kind.answer(this.#fold(stored, seq), request, true))
+          ask.answer(kind.answer(fold(kind, stored, seq), request, true))
         } catch (error) {
           this.#services.trouble(this, 'load_failed', error)
           ask.unavailable('not_accepted', 'entity_unreadable')
@@ -464,7 +410,7 @@ export class Entity {
     for (const entry of dropped) {
       for (const ask of [entry.ask, ...entry.gated.map((gated) => gated.ask)]) {
         const key = this.kind.requestKey(ask.command)
-        if (key !== undefined) this.#forget(key, ask)
+        if (key !== undefined) this.#running.leave(key, ask)
         if (ask.stage === 'answered') continue
         ask.stage = 'queued'
         ask.failures += 1
@@ -506,7 +452,7 @@ export class Entity {
   #loaded(stored: StoredEntity): void {
     if (this.#mode === 'gone') return
     try {
-      this.#durable = this.#fold(stored, Number.MAX_SAFE_INTEGER)
+      this.#durable = fold(this.kind, stored)
     } catch (error) {
       this.#mode = 'quarantined'
       this.#services.trouble(this, 'entity_quarantined', error)
@@ -527,28 +473,5 @@ export class Entity {
     this.#concludeRunning()
     this.#services.touched(this)
     this.wake()
-  }
-
-  /** Folds an entity's rows up to and including sequence `last`. */
-  #fold(stored: StoredEntity, last: number): unknown {
-    const { kind } = this
-    let state: unknown
-    let seq = 0
-    if (stored.snapshot !== undefined && stored.snapshot.seq <= last) {
-      state = kind.restore({
-        state: decodeState<object>(stored.snapshot.data),
-        private: stored.snapshot.private === null ? undefined : decodeState<object>(stored.snapshot.private),
-      })
-      seq = stored.snapshot.seq
-    }
-    for (const row of stored.rows) {
-      if (row.seq <= seq) continue
-      if (row.seq > last) break
-      assert(row.seq === seq + 1, 'an entity has no gaps', { expected: seq + 1, found: row.seq })
-      const { events } = decodeDecision<object>(row.data, row.private)
-      state = kind.apply(state, events, { seq: row.seq, at: row.at, epoch: row.epoch })
-      seq = row.seq
-    }
-    return state
   }
 }

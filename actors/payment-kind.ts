@@ -35,6 +35,22 @@ export type PaymentKind = EntityKind<
   PaymentAnswer
 >
 
+/** Key under which a shopper who came back waits; no merchant's key, which is visible ASCII. */
+const shopperReturn = '\n'
+
+/** The shopper's return as a request: it ends when the payment is no longer pending. */
+function shopperRequest(state: Payment): RequestRecord {
+  return {
+    idempotencyKey: shopperReturn,
+    fingerprint: '',
+    operation: 'confirm',
+    requestId: '',
+    apiVersion: '',
+    acceptedAt: state.updatedAt,
+    ...(statusOf(state) !== 'pending' && { concludedSeq: state.seq }),
+  }
+}
+
 export function paymentKind(options: PaymentKindOptions): PaymentKind {
   const { directory, connections, random } = options
   return {
@@ -82,12 +98,18 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       }
       return { kind: 'payment', state, replayed: false }
     },
-    requestKey: (command) => ('request' in command ? command.request.idempotencyKey : undefined),
-    request: (state, key): RequestRecord | undefined =>
-      Object.hasOwn(state.requests, key) ? state.requests[key] : undefined,
+    requestKey(command) {
+      if ('request' in command) return command.request.idempotencyKey
+      return command.type === 'CompleteAction' ? shopperReturn : undefined
+    },
+    request(state, key) {
+      if (key === shopperReturn) return shopperRequest(state)
+      return Object.hasOwn(state.requests, key) ? state.requests[key] : undefined
+    },
     answer(state, request, replayed) {
       if (state === undefined) return { kind: 'rejected', rejection: { code: 'payment_not_found' } }
-      return { kind: 'payment', state, replayed, ...(request !== undefined && { request }) }
+      const isMerchants = request !== undefined && request.idempotencyKey !== shopperReturn
+      return { kind: 'payment', state, replayed, ...(isMerchants && { request }) }
     },
     reject: (rejection, state) => ({ kind: 'rejected', rejection, ...(state !== undefined && { state }) }),
     inUse: () => ({ kind: 'in_use' }),

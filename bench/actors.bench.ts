@@ -1,103 +1,203 @@
 /**
  * The actor host alone: commands per second through inbox, decision, output gate and journal port, over the in-memory
- * journal, and the memory of a live actor. Everything that the journal then holds is checked against what was answered.
+ * journal, and the memory of a live payment actor. Everything that the journal then holds is checked against what was
+ * answered, and folded anew from its rows.
  */
 import { decodeDecision } from '../actors/codec.ts'
-import { type CounterAnswer, type CounterCommand, type CounterEvent, counterKind } from '../actors/counter-kind.ts'
-import { shardCount } from '../domain/ids.ts'
+import { type CounterAnswer, type CounterEvent, counterKind } from '../actors/counter-kind.ts'
+import type { AnyKind } from '../actors/entity-kind.ts'
+import type { RouteAnswer } from '../cluster/router.ts'
+import { paymentIdOfEntity, shardCount } from '../domain/ids.ts'
+import type { PaymentAnswer } from '../domain/payment/answers.ts'
+import type { PaymentEffect } from '../domain/payment/effects.ts'
+import type { PaymentEvent } from '../domain/payment/events.ts'
+import type { CaptureMethod, Payment } from '../domain/payment/state.ts'
 import { runBenchmark } from './support/benchmark.ts'
 import { closedLoop, type LoopResult } from './support/closed-loop.ts'
-import { profile, topFunctions } from './support/cpu-profile.ts'
-import { type HostRig, hexId, send, startHost } from './support/host-rig.ts'
+import { type CpuProfile, profile, topFunctions } from './support/cpu-profile.ts'
+import { liveBytes } from './support/heap.ts'
+import { type Command, type HostRig, hexId, send, startHost } from './support/host-rig.ts'
+import { benchPayment, benchPaymentKind, createCommand, successOf } from './support/payments.ts'
 import type { Table } from './support/table.ts'
 
 const rounds = 3
 const counters = 10_000
-const commandsPerRound = 60_000
-
-interface Measured {
-  readonly workload: string
-  readonly concurrency: number
-  readonly results: LoopResult[]
-}
+const liveActors = 100_000
 
 interface Workload {
   readonly name: string
   readonly concurrency: number
-  readonly actors: number
-  readonly command: CounterCommand
+  readonly kinds: readonly AnyKind[]
+  /** Sent before the measurement, so that actors are loaded and code is compiled. */
+  readonly warmUp: number
+  readonly commands: number
+  readonly decisionsPerCommand: number
+  readonly command: (index: number) => Command
+  readonly isRight: (answer: unknown, command: Command) => boolean
 }
 
-const workloads: readonly Workload[] = [
-  {
-    name: `a decision each, ${counters} actors`,
-    concurrency: 2000,
-    actors: counters,
-    command: { type: 'Add', amount: 0 },
-  },
-  { name: 'a decision each, one actor', concurrency: 200, actors: 1, command: { type: 'Add', amount: 0 } },
-  { name: `a read each, ${counters} actors`, concurrency: 2000, actors: counters, command: { type: 'Read' } },
-]
-
-const entities = Array.from({ length: counters }, (_, index) => {
+const counterAddresses = Array.from({ length: counters }, (_, index) => {
   const entity = hexId(`counter-${index}`)
   return { entity, shard: Number.parseInt(entity.slice(0, 3), 16) >>> 2 }
 })
 
-/** One round of a workload on a host of its own; answers what was wrong. */
-async function round(workload: Workload): Promise<{ result: LoopResult; wrong: string[] }> {
-  const rig = await startHost({ kinds: [counterKind] })
-  const wrong: string[] = []
-  const sendOne = (index: number, done: () => void): void => {
-    const address = entities[index % workload.actors] as (typeof entities)[number]
-    const command = { ...address, kind: 'counter', class: 'settle', payload: workload.command } as const
-    void send<CounterAnswer>(rig.host, command).then((answer) => {
-      if (answer.kind !== 'answered' || answer.answer.kind !== 'counter') wrong.push(JSON.stringify(answer))
-      done()
-    })
+function onCounters(name: string, actors: number, concurrency: number, type: 'Add' | 'Read'): Workload {
+  const payload = type === 'Add' ? { type, amount: 0 } : { type }
+  return {
+    name,
+    concurrency,
+    kinds: [counterKind],
+    warmUp: actors,
+    commands: 60_000,
+    decisionsPerCommand: type === 'Add' ? 1 : 0,
+    command(index) {
+      const address = counterAddresses[index % actors] as (typeof counterAddresses)[number]
+      return { ...address, kind: 'counter', class: 'settle', payload }
+    },
+    isRight: (answer) => (answer as CounterAnswer).kind === 'counter',
   }
-  // Activation is not what is measured: every actor is loaded before.
-  await closedLoop({ concurrency: 1000, count: workload.actors, start: sendOne })
-  const result = await closedLoop({ concurrency: workload.concurrency, count: commandsPerRound, start: sendOne })
-  const decisions = workload.command.type === 'Add' ? workload.actors + commandsPerRound : 0
-  wrong.push(...wrongRows(rig, decisions, workload.actors))
-  await rig.host.stop()
-  return { result, wrong: [...rig.troubles, ...wrong] }
 }
 
-/** The journal must hold every answered decision once, in order, of the right actors. */
-function wrongRows({ database }: HostRig, decisions: number, actors: number): string[] {
+const payments: Workload = {
+  name: 'a payment each: intent, PSP call, outcome',
+  concurrency: 2000,
+  kinds: [benchPaymentKind()],
+  warmUp: 2000,
+  commands: 20_000,
+  decisionsPerCommand: 2,
+  command: (index) => paymentCommand(index, 'automatic'),
+  isRight: (answer, command) => isPayment(answer, command, 'captured'),
+}
+
+const workloads: readonly Workload[] = [
+  onCounters(`a decision each, ${counters} actors`, counters, 2000, 'Add'),
+  onCounters('a decision each, one actor', 1, 200, 'Add'),
+  onCounters(`a read each, ${counters} actors`, counters, 2000, 'Read'),
+  payments,
+]
+
+/** As a gateway makes it from a request: strings of its own, none that is a part of another. */
+function paymentCommand(index: number, captureMethod: CaptureMethod): Command {
+  const payment = benchPayment(index)
+  const payload: unknown = JSON.parse(JSON.stringify(createCommand(payment, captureMethod)))
+  return { ...payment.address, kind: 'payment', class: 'begin', payload }
+}
+
+function isPayment(answer: unknown, command: Command, status: Payment['lifecycle']['status']): boolean {
+  const payment = answer as PaymentAnswer
+  if (payment.kind !== 'payment' || payment.state.lifecycle.status !== status) return false
+  return payment.state.id === paymentIdOfEntity(command.entity)
+}
+
+/** The PSP of these benchmarks: every call succeeds, a turn later. */
+function answerAtOnce(effect: unknown): Promise<unknown> {
+  return Promise.resolve(successOf(effect as PaymentEffect))
+}
+
+interface Round {
+  readonly result: LoopResult
+  readonly wrong: readonly string[]
+}
+
+/** One round of a workload on a host of its own; `around` runs what is measured. */
+async function round(workload: Workload, around = (work: () => Promise<void>) => work()): Promise<Round> {
+  const rig = await startHost({ kinds: workload.kinds, runEffect: answerAtOnce })
+  const commands = Array.from({ length: workload.warmUp + workload.commands }, (_, index) => workload.command(index))
+  const answers: RouteAnswer<unknown>[] = []
+  const startAt = (offset: number) => async (index: number) => {
+    answers[offset + index] = await send<unknown>(rig.host, commands[offset + index] as Command)
+  }
+  await closedLoop({ concurrency: 1000, count: workload.warmUp, start: startAt(0) })
+  const results: LoopResult[] = []
+  await around(async () => {
+    const { concurrency, commands: count, warmUp } = workload
+    results.push(await closedLoop({ concurrency, count, start: startAt(warmUp) }))
+  })
+  const wrong = commands.flatMap((command, index) => {
+    const answer = answers[index]
+    const isRight = answer?.kind === 'answered' && workload.isRight(answer.answer, command)
+    return isRight ? [] : [`${workload.name}: ${JSON.stringify(answer)}`]
+  })
+  wrong.push(...wrongRows(rig, workload))
+  await rig.host.stop()
+  return { result: results[0] as LoopResult, wrong: [...rig.troubles.slice(0, 10), ...wrong.slice(0, 10)] }
+}
+
+/** The journal must hold every answered decision once, in order, and its rows must fold. */
+function wrongRows({ database }: HostRig, { name, kinds, warmUp, commands, decisionsPerCommand }: Workload): string[] {
   const wrong: string[] = []
-  const sequences = new Map<string, number>()
+  const states = new Map<string, unknown>()
+  const [kind] = kinds as readonly [AnyKind]
   let rows = 0
   for (let shard = 0; shard < shardCount; shard += 1) {
-    database.shard(shard).rows.forEach((row, index) => {
-      if (row.position !== index + 1) wrong.push(`shard ${shard}: position ${row.position} at ${index + 1}`)
-      if (row.type === 'epoch') return
+    for (const [index, row] of database.shard(shard).rows.entries()) {
+      if (row.position !== index + 1) wrong.push(`${name}: shard ${shard} has ${row.position} at ${index + 1}`)
+      if (row.type === 'epoch') continue
       rows += 1
-      const seq = (sequences.get(row.entity) ?? 0) + 1
-      sequences.set(row.entity, seq)
-      if (row.seq !== seq) wrong.push(`entity ${row.entity}: sequence ${row.seq} after ${seq - 1}`)
-      const { events } = decodeDecision<CounterEvent>(row.data, row.private)
-      if (events[0]?.type !== 'Added') wrong.push(`entity ${row.entity}: ${String(events[0]?.type)}`)
-    })
+      const before = states.get(row.entity)
+      const seq = before === undefined ? 1 : kind.sequence(before) + 1
+      if (row.seq !== seq) wrong.push(`${name}: ${row.entity} has sequence ${row.seq} after ${seq - 1}`)
+      const { events } = decodeDecision<CounterEvent | PaymentEvent>(row.data, row.private)
+      states.set(row.entity, kind.apply(before, events, { seq, at: row.at, epoch: row.epoch }))
+    }
   }
-  if (rows !== decisions) wrong.push(`${rows} rows for ${decisions} decisions`)
-  if (decisions > 0 && sequences.size !== actors) wrong.push(`${sequences.size} actors of ${actors}`)
+  const decisions = (warmUp + commands) * decisionsPerCommand
+  if (rows !== decisions) wrong.push(`${name}: ${rows} rows for ${decisions} decisions`)
   return wrong
 }
 
-function commandsTable(measured: readonly Measured[]): Table {
+interface Memory {
+  readonly name: string
+  readonly bytesPerActor: number
+  readonly boundBytesPerActor: number
+  readonly wrong: readonly string[]
+}
+
+/**
+ * Live heap with 100,000 payments less the live heap without, once the journal's rows are gone (they are Postgres's) and
+ * timers are stored. Everything that the host keeps for them counts: state, actor, maps, armed timers.
+ */
+async function memoryOf(captureMethod: CaptureMethod, status: 'captured' | 'authorized'): Promise<Memory> {
+  const rig = await startHost({ kinds: payments.kinds, runEffect: answerAtOnce })
+  const empty = rig.database.image()
+  const wrong: string[] = []
+  const before = await liveBytes()
+  await closedLoop({
+    concurrency: 2000,
+    count: liveActors,
+    start: async (index) => {
+      const command = paymentCommand(index, captureMethod)
+      const answer = await send<PaymentAnswer>(rig.host, command)
+      if (answer.kind !== 'answered' || !isPayment(answer.answer, command, status)) wrong.push(JSON.stringify(answer))
+    },
+  })
+  // Two rounds of the cursor: all timers of these payments are stored then, and what may leave memory may leave.
+  await new Promise<void>((resolve) => setTimeout(resolve, 3 * 500))
+  rig.database.restore(empty)
+  const bytesPerActor = ((await liveBytes()) - before) / liveActors
+  const { entities, residentBytes } = rig.host.stats()
+  if (entities !== liveActors) wrong.push(`${entities} live actors of ${liveActors}`)
+  await rig.host.stop()
+  return {
+    name: status,
+    bytesPerActor,
+    boundBytesPerActor: residentBytes / liveActors,
+    wrong: [...rig.troubles.slice(0, 10), ...wrong.slice(0, 10)],
+  }
+}
+
+function commandsTable(results: readonly (readonly LoopResult[])[]): Table {
   return {
     title: 'Commands through the host',
-    columns: ['workload', 'at once', 'commands/s', 'µs CPU each', 'p50 ms', 'p99 ms'],
-    rows: measured.map(({ workload, concurrency, results }) => {
-      const best = results.reduce((a, b) => (b.perSecond > a.perSecond ? b : a))
+    columns: ['workload', 'at once', 'commands/s', 'decisions/s', 'µs CPU each', 'p50 ms', 'p99 ms'],
+    rows: workloads.map(({ name, concurrency, decisionsPerCommand }, index) => {
+      const best = (results[index] ?? []).reduce((a, b) => (b.perSecond > a.perSecond ? b : a))
       return [
-        workload,
+        name,
         concurrency,
         best.perSecond,
-        Math.min(...results.map((result) => result.cpuUsPerOperation)),
+        best.perSecond * decisionsPerCommand,
+        best.cpuUsPerOperation,
         best.latency.percentile(0.5),
         best.latency.percentile(0.99),
       ]
@@ -105,30 +205,44 @@ function commandsTable(measured: readonly Measured[]): Table {
   }
 }
 
+function memoryTable(memories: readonly Memory[]): Table {
+  return {
+    title: `Memory of a live payment, ${liveActors.toLocaleString('en-US')} at once`,
+    columns: ['status', 'bytes each', 'bytes each as the memory bound counts'],
+    rows: memories.map(({ name, bytesPerActor, boundBytesPerActor }) => [name, bytesPerActor, boundBytesPerActor]),
+  }
+}
+
 await runBenchmark({
   name: 'actors',
   title: 'The actor host alone',
-  method: `Closed loops of commands against one host that owns all shards over the in-memory journal, ${commandsPerRound} commands a round, the best of ${rounds} interleaved rounds. After each round the journal is read: every answered decision is there once, in order.`,
+  method: `Closed loops of commands against one host that owns all shards over the in-memory journal; the best of ${rounds} interleaved rounds, each on a new host. After each round the journal is read: every answered decision is there once, in order, and folds.`,
   async run(log) {
     const wrong: string[] = []
-    const measured = workloads.map(({ name, concurrency }): Measured => ({ workload: name, concurrency, results: [] }))
-    for (let number = 0; number < rounds; number += 1) {
+    const results: LoopResult[][] = workloads.map(() => [])
+    for (let number = 1; number <= rounds; number += 1) {
       for (const [index, workload] of workloads.entries()) {
         const { result, wrong: found } = await round(workload)
-        measured[index]?.results.push(result)
-        wrong.push(...found.slice(0, 20))
-        log(`round ${number + 1}: ${workload.name}: ${Math.round(result.perSecond)}/s`)
+        results[index]?.push(result)
+        wrong.push(...found)
+        log(`round ${number}: ${workload.name}: ${Math.round(result.perSecond)}/s`)
       }
     }
-    const cpu = await profile(async () => {
-      await round(workloads[0] as Workload)
-    })
+    const profiles: CpuProfile[] = []
+    const profiled = await round(payments, async (work) => void profiles.push(await profile(work)))
+    wrong.push(...profiled.wrong)
+    const memories = [await memoryOf('manual', 'authorized'), await memoryOf('automatic', 'captured')]
+    for (const memory of memories) wrong.push(...memory.wrong)
     return {
-      tables: [commandsTable(measured)],
+      tables: [commandsTable(results), memoryTable(memories)],
       versions: {},
-      notes: [],
-      topFunctions: topFunctions(cpu, 10),
-      wrong: wrong.slice(0, 20),
+      notes: [
+        'Generator, host and in-memory journal share one thread: CPU per command includes all three.',
+        'The profile is of one more round of payments.',
+        'A live payment should cost 4,096 bytes at most. A captured one is the first to leave memory, an authorized one stays.',
+      ],
+      topFunctions: profiles.flatMap((taken) => topFunctions(taken, 10)),
+      wrong,
     }
   },
 })

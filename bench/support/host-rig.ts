@@ -1,6 +1,6 @@
 /** An actor host over the in-memory journal: what a benchmark of the host alone needs around it. */
 import { createHash } from 'node:crypto'
-import type { AnyKind } from '../../actors/entity.ts'
+import type { AnyKind } from '../../actors/entity-kind.ts'
 import { defaultHostLimits, Host, type HostLimits } from '../../actors/host.ts'
 import { MemoryJournal } from '../../actors/journal-memory.ts'
 import { MemoryDatabase } from '../../actors/memory-database.ts'

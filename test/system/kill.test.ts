@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededRandom } from '../../runtime/random.ts'
 import { scaled } from '../support/scale.ts'
 import { Client } from './support/client.ts'
-import { judge, settle } from './support/judge.ts'
+import { describeVerdict, judge, settle } from './support/judge.ts'
 import { Stack } from './support/stack.ts'
 import { Workload } from './support/workload.ts'
 
@@ -30,7 +30,7 @@ afterAll(async () => {
 })
 
 test(`kill -9 at random moments under load loses no acknowledged payment and charges nobody twice (${rounds} rounds)`, async () => {
-  console.log(`seed ${seed}`)
+  process.stdout.write(`seed ${seed}\n`)
   const random = seededRandom(seed)
   const load = new Workload(clients, seed)
   load.start(16)
@@ -47,7 +47,7 @@ test(`kill -9 at random moments under load loses no acknowledged payment and cha
     (await Promise.all(clients.map((client) => settle(client, client.payments, 60_000)))).flatMap((map) => [...map]),
   )
   const verdict = await judge(stack, told, settled)
-  console.log({ seed, rounds, journeys: load.journeys, ...verdict, problems: verdict.problems.length })
+  process.stdout.write(`${describeVerdict(verdict)}, ${rounds} rounds, seed ${seed}\n`)
   expect(verdict.problems).toEqual([])
   // A fault that hit nothing proves nothing.
   expect(verdict.retriedAnswers).toBeGreaterThan(0)

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scaled } from '../support/scale.ts'
 import { Client } from './support/client.ts'
-import { judge, settle } from './support/judge.ts'
+import { describeVerdict, judge, settle } from './support/judge.ts'
 import { Stack } from './support/stack.ts'
 import { Workload } from './support/workload.ts'
 
@@ -51,7 +51,7 @@ test(`Postgres killed under load answers 503 with Retry-After, loses nothing and
   expect(stack.server?.pid).toBe(pid)
   const settled = await settle(client, client.payments, 60_000)
   const verdict = await judge(stack, client.told, settled)
-  console.log({ rounds, journeys: load.journeys, ...verdict, problems: verdict.problems.length })
+  process.stdout.write(`${describeVerdict(verdict)}, ${rounds} rounds\n`)
   expect(client.unavailable).toBeGreaterThan(0)
   expect(verdict.problems).toEqual([])
 })

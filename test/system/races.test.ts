@@ -28,7 +28,7 @@ test(`two refunds of 60 on a capture of 100 at once: exactly one succeeds (${sca
     const answers = await Promise.all(
       ['a', 'b'].map((name) => client.send('POST', path, `refunds-${round}-${name}`, { amount: 60 })),
     )
-    expect(answers.map((answer) => answer.status).sort()).toEqual([201, 409])
+    expect(answers.map((answer) => answer.status).sort((a, b) => a - b)).toEqual([201, 409])
     expect(answers.map(errorCode)).toContain('refund_exceeds_capture')
     const effects = (await stack.book(payment?.id)).filter((line) => line.operation === 'refund' && line.effect)
     expect(effects.map((line) => line.amount)).toEqual([60])

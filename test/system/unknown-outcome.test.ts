@@ -83,6 +83,7 @@ for (const [status, action] of [
     await expectStillUnknown(id)
     await stack.behave([])
     await expectCapturedOnce(id)
+    expect((await client.get(id)).amount_captured).toBe(body.amount)
   })
 }
 

@@ -3,7 +3,7 @@
  * journal's tables hold, and what the PSP simulator wrote down. It shares no code with what it judges.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import pg from 'pg'
+import { Client as Database } from 'pg'
 import { type Client, type PaymentView, paymentIn, type Told } from './client.ts'
 import type { BookLine, Stack } from './stack.ts'
 
@@ -13,6 +13,10 @@ export interface Verdict {
   readonly effects: number
   readonly retriedAnswers: number
   readonly problems: readonly string[]
+}
+
+export function describeVerdict({ payments, answers, retriedAnswers, effects, problems }: Verdict): string {
+  return `${payments} payments, ${answers} answers (${retriedAnswers} after repeats), ${effects} effects at the PSP, ${problems.length} problems`
 }
 
 /** How far along a status is; a status that was told must never be followed by one that is less far. */
@@ -122,7 +126,7 @@ function checkBook(effects: readonly BookLine[], payments: ReadonlyMap<string, P
 }
 
 async function checkJournal(stack: Stack, effects: readonly BookLine[], problems: string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: stack.postgres.url })
+  const client = new Database({ connectionString: stack.postgres.url })
   await client.connect()
   try {
     const gaps = await client.query<{ entity: string }>(

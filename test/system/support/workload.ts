@@ -14,7 +14,7 @@ export class Workload {
   #stopped = false
   #workers: Promise<void>[] = []
   /** A worker's failure: a broken promise of the product, not a fault that was injected. */
-  failure: unknown
+  #failure: Error | undefined
 
   constructor(clients: readonly Client[], seed: number) {
     this.#clients = clients
@@ -28,7 +28,7 @@ export class Workload {
       if (client === undefined) throw new Error('a workload has clients')
       this.#workers.push(
         this.#work(client, worker).catch((error: unknown) => {
-          this.failure ??= error
+          this.#failure ??= error instanceof Error ? error : new Error('a worker failed', { cause: error })
           this.#stopped = true
         }),
       )
@@ -39,7 +39,7 @@ export class Workload {
     this.#stopped = true
     await Promise.all(this.#workers)
     this.#workers = []
-    if (this.failure !== undefined) throw this.failure
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async #work(client: Client, worker: number): Promise<void> {
