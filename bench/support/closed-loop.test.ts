@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { closedLoop } from './closed-loop.ts'
 
@@ -8,14 +9,12 @@ it('a closed loop starts every operation once and never more at a time than its 
   const result = await closedLoop({
     concurrency: 3,
     count: 20,
-    start(index, done) {
+    async start(index) {
       started.push(index)
       underWay += 1
       most = Math.max(most, underWay)
-      setImmediate(() => {
-        underWay -= 1
-        done()
-      })
+      await turn()
+      underWay -= 1
     },
   })
   expect(started).toEqual(Array.from({ length: 20 }, (_, index) => index))
@@ -30,11 +29,16 @@ it('a closed loop ends after its time and counts what it did', async () => {
     concurrency: 2,
     count: Number.POSITIVE_INFINITY,
     milliseconds: 20,
-    start(_index, done) {
+    start() {
       started += 1
-      setImmediate(done)
+      return turn()
     },
   })
   expect(result.count).toBe(started)
   expect(result.seconds).toBeGreaterThanOrEqual(0.02)
+})
+
+it('a closed loop whose operation fails is rejected with its error', async () => {
+  const failing = closedLoop({ concurrency: 2, count: 5, start: () => Promise.reject(new Error('refused')) })
+  await expect(failing).rejects.toThrow('refused')
 })

@@ -19,13 +19,13 @@ export interface LoopOptions {
   /** Ends after this many operations, or after `milliseconds`, whatever comes first. */
   readonly count: number
   readonly milliseconds?: number
-  /** Starts operation `index`; it must call `done` once, never before it returns. */
-  readonly start: (index: number, done: () => void) => void
+  /** Starts operation `index`; it is over when the promise is. A rejection ends the loop with it. */
+  readonly start: (index: number) => Promise<unknown>
 }
 
 /** Runs operations until the end and waits for those under way. */
 export function closedLoop({ concurrency, count, milliseconds, start }: LoopOptions): Promise<LoopResult> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const latency = new Samples(Number.isFinite(count) ? count : 65_536)
     const cpuBefore = process.cpuUsage()
     const startedAt = performance.now()
@@ -38,11 +38,11 @@ export function closedLoop({ concurrency, count, milliseconds, start }: LoopOpti
         return
       }
       loop.underWay += 1
-      start(loop.next++, () => {
+      start(loop.next++).then(() => {
         latency.add(performance.now() - began)
         loop.underWay -= 1
         launch()
-      })
+      }, reject)
     }
     const finish = (): void => {
       const seconds = (performance.now() - startedAt) / 1000

@@ -91,6 +91,7 @@ export class HttpClient {
   readonly #origin: string
   readonly #pool: Pool
   readonly #bulkhead: Bulkhead
+  #closing: Promise<void> | undefined
 
   constructor(options: HttpClientOptions) {
     const limits = { ...defaultHttpLimits, ...options.limits }
@@ -119,14 +120,15 @@ export class HttpClient {
   async exchange(request: HttpRequest, notAfter = Number.POSITIVE_INFINITY): Promise<HttpResult> {
     const now = this.#clock.now()
     if (now > notAfter) return notDelivered('too_late')
-    const admission = await this.#bulkhead.enter(Math.min(this.#limits.queueWaitMs, notAfter - now))
+    const timeLeftMs = notAfter - now
+    const admission = await this.#bulkhead.enter(Math.min(this.#limits.queueWaitMs, timeLeftMs))
     switch (admission) {
       case 'admitted':
         return this.#dispatch(request, notAfter)
       case 'full':
         return notDelivered('bulkhead_full')
       case 'expired':
-        return notDelivered(this.#clock.now() > notAfter ? 'too_late' : 'queue_expired')
+        return notDelivered(timeLeftMs < this.#limits.queueWaitMs ? 'too_late' : 'queue_expired')
       case 'closed':
         return notDelivered('closing')
     }
@@ -200,9 +202,10 @@ export class HttpClient {
   }
 
   /** Refuses new calls and ends the connections once the calls in flight have ended. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#bulkhead.close()
-    await this.#pool.close()
+    this.#closing ??= this.#pool.close()
+    return this.#closing
   }
 }
 

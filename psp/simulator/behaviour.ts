@@ -93,12 +93,20 @@ const Rule = Type.Object(
 const Behaviour = Type.Object({ rules: Type.Array(Rule, { maxItems: 100 }) }, { additionalProperties: false })
 
 export type LatencySpec = Static<typeof Latency>
-export interface BehaviourRule extends Omit<Static<typeof Rule>, 'action' | 'match'> {
-  readonly action: FaultAction | 'latency'
+
+/** One rule, as `POST /_admin/behaviour` takes it in `{"rules": […]}`. */
+export interface BehaviourRule {
   readonly match?: RuleMatch
+  readonly action: FaultAction | 'latency'
+  readonly probability?: number
+  readonly times?: number
+  readonly latency_ms?: LatencySpec
+  readonly status?: 500 | 502 | 503 | 504
+  readonly should_retry?: boolean
 }
+
 export interface RuleMatch {
-  readonly operation?: string
+  readonly operation?: 'authorize' | 'capture' | 'void' | 'refund' | 'read'
   readonly payment_method?: string
   readonly path?: string
   readonly payment?: string

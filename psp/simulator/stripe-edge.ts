@@ -66,7 +66,10 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
       if (body === undefined) throw unknownUrl(request.method, path)
       return { status: 200, body: JSON.stringify(body), replayed: false }
     }
-    return misbehave(reply, misbehaviour, { note: () => undefined, run: () => answer() })
+    return misbehave(reply, misbehaviour, {
+      note: () => undefined,
+      run: (injected) => (injected === undefined ? answer() : serverError(injected.status)),
+    })
   }
 
   async function post(request: FastifyRequest, reply: FastifyReply, requestId: string): Promise<FastifyReply> {
@@ -88,8 +91,13 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     }
     const admission = engine.admit(asked)
     await sleep(clock, misbehaviour.latencyMs)
-    if (admission.kind === 'answered') return answerWith(reply, misbehaviour, admission.answer)
-    return misbehave(reply, misbehaviour, { note: () => undefined, run: admission.run })
+    return misbehave(reply, misbehaviour, {
+      note: () => undefined,
+      run: (injected) => {
+        if (admission.kind === 'admitted') return admission.run(injected)
+        return injected === undefined ? admission.answer : serverError(injected.status)
+      },
+    })
   }
 
   function misbehave(
@@ -155,6 +163,11 @@ function isBefore({ action }: Misbehaviour): boolean {
     action === 'rate_limit_429' ||
     action === 'lock_timeout_429'
   )
+}
+
+/** A server error on a read or a replay: nothing is stored for it. */
+function serverError(status: number): Answer {
+  return { status, body: errorBody({ type: 'api_error', message: 'An unknown error occurred.' }), replayed: false }
 }
 
 function unreachableRun(): never {

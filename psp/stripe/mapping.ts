@@ -46,6 +46,8 @@ export function outcomeOfSend(call: PspCall, answer: StripeAnswer): OperationOut
   if (answer.status >= 500) return unknown('psp_error', { repeatIsUseless: answer.status === 500 })
   const error = readError(json)
   if (error === undefined) return unknown('unreadable_answer')
+  // Which type the error of a key in use has is not documented; its status is.
+  if (answer.status === 409) return unknown('in_progress')
   // The key belongs to other parameters: what they did is unknown, and no repeat will tell.
   if (error.type === 'idempotency_error') return unknown('psp_error', { repeatIsUseless: true })
   switch (answer.status) {
@@ -56,8 +58,6 @@ export function outcomeOfSend(call: PspCall, answer: StripeAnswer): OperationOut
     case 403:
     case 404:
       return declined(refusalOf(call, error), call, error)
-    case 409:
-      return unknown('in_progress')
     case 429:
       return { kind: 'not_sent', reason: 'rate_limited' }
     case 424:

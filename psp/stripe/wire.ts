@@ -129,18 +129,8 @@ export function searchIntents(operationId: string): StripeRequest {
   })
 }
 
-/** Intents made within a window (unix seconds, both inclusive), newest first. */
-export function listIntents(window: { from: number; to: number }, startingAfter?: string): StripeRequest {
-  return get('/v1/payment_intents', {
-    created: { gte: window.from, lte: window.to },
-    limit: listMax,
-    starting_after: startingAfter,
-    expand: ['data.latest_charge'],
-  })
-}
-
 /** Stripe's largest page. */
-export const listMax = 100
+const listMax = 100
 const descriptionMax = 1000
 const metadataMax = 500
 const descriptorSuffixMax = 22
