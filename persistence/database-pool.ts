@@ -69,8 +69,8 @@ export class DatabasePool {
       max: limits.poolMax,
       // Kept open: the next burst needs them at once.
       min: limits.poolMax,
-      // pg-pool waits for the promise before it hands the connection out; its types do not say so.
-      onConnect: prepare as (client: ClientBase) => void,
+      // oxlint-disable-next-line typescript/no-misused-promises -- pg-pool waits for it before it hands the connection out
+      onConnect: prepare,
     })
     pool.on('error', failed)
     return pool
