@@ -150,6 +150,7 @@ export type TimerKind =
   | 'action_deadline'
   | 'capture_deadline'
   | 'capture_retry'
+  | 'void_retry'
   | 'inquiry'
   | 'accepted_deadline'
   | 'call_deadline'

@@ -1,6 +1,7 @@
 /** Facts about a payment that are never stored: amounts, public sub-statuses, which operation is which. */
 import type { RequestRecord } from '../decision.ts'
 import type { OperationStatus } from './operations.ts'
+import { voidRetryPausesMs } from './policy.ts'
 import type { Attempt, Capture, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
 
 /** Minor units. */
@@ -94,6 +95,48 @@ export function openCaptures(state: Payment): readonly Capture[] {
 /** The void on its way that takes the payment's own authorization. One that compensates an attempt nobody wants is not meant. */
 export function openVoid(state: Payment): Void | undefined {
   return state.voids.find((operation) => operation.cause !== 'compensation' && !hasEnded(operation))
+}
+
+/**
+ * A void that was certainly not done and that nobody else will ask for again: a compensation, an expiry, the rest of a
+ * partial capture. It is tried again after a pause, as long as pauses are left.
+ */
+export function voidRetry(state: Payment): { readonly model: Void; readonly due: number } | undefined {
+  for (const { id } of state.attempts) {
+    const voids = state.voids.filter(({ attemptId }) => attemptId === id)
+    const last = voids.at(-1)
+    if (last?.endedAt === undefined || (last.status !== 'not_sent' && last.status !== 'absent')) continue
+    const model = voids.findLast((operation) => isVoidOurs(state, operation))
+    const pause = voidRetryPausesMs[voids.length - 1]
+    if (model !== undefined && pause !== undefined) return { model, due: last.endedAt + pause }
+  }
+  return undefined
+}
+
+/** Whether the void is the machine's own business: no merchant waits to ask again, and it still makes sense. */
+export function isVoidOurs(state: Payment, { cause, attemptId }: Void): boolean {
+  const { status } = state.lifecycle
+  switch (cause) {
+    case 'compensation':
+      return true
+    case 'expiry':
+    case 'capture_failed':
+      return (
+        (status === 'authorized' || status === 'partially_captured') &&
+        !openCaptures(state).some((capture) => capture.attemptId === attemptId)
+      )
+    case 'cancel':
+      return status === 'captured' && !isTaken(state, attemptId)
+    default:
+      return false
+  }
+}
+
+/** All of the authorization was captured: nothing is left to void. */
+function isTaken(state: Payment, attemptId: string): boolean {
+  const attempt = state.attempts.find(({ id }) => id === attemptId)
+  const succeeded = state.captures.filter((each) => each.attemptId === attemptId && each.status === 'succeeded')
+  return attempt === undefined || sum(succeeded) >= attempt.authorizedMinor
 }
 
 export function openRefunds(state: Payment): readonly Refund[] {

@@ -3,11 +3,11 @@
  * proved absent release the reserve alike; they differ in what may be tried next.
  */
 import type { PaymentContext } from './context.ts'
-import { carryingAttempt, heldMinor, openCaptures, openVoid } from './derive.ts'
+import { carryingAttempt, heldMinor, isVoidOurs, openCaptures, openVoid } from './derive.ts'
 import type { PaymentEvent } from './events.ts'
 import type { Decline } from './operations.ts'
 import { planAttempt, planVoid, remainderReleased } from './planning.ts'
-import { captureRetriesMax, captureRetryPausesMs } from './policy.ts'
+import { captureRetriesMax, captureRetryPausesMs, voidRetryPausesMs, voidsMax } from './policy.ts'
 import type { Attempt, Capture, Operation, Payment, PaymentFailure, Void } from './state.ts'
 import { voidSucceeded } from './success.ts'
 
@@ -108,24 +108,31 @@ function voidEnded(state: Payment, operation: Void, end: End, ended: PaymentEven
     return voidSucceeded(state, operation, end.kind === 'declined' ? end.pspReference : undefined)
   }
   const attempt = state.attempts.find(({ id }) => id === operation.attemptId)
+  const voids = state.voids.filter(({ attemptId }) => attemptId === operation.attemptId)
   const events: PaymentEvent[] = [ended]
   // Row 6: the abort was refused, so the attempt may have become an authorization; the PSP is asked.
   if (attempt?.status === 'requires_action') {
     if (state.cancelRequestedAt === undefined) events.push({ type: 'CancelRequested' })
     events.push({ type: 'OutcomeUnknown', operationId: attempt.id, reason: 'in_progress' })
-    events.push({ type: 'InquiryPlanned', operationId: attempt.id })
+    if (voids.length >= voidsMax) {
+      events.push({ type: 'ManualNeeded', operationId: attempt.id }, { type: 'ReviewOpened', reason: 'abort_failed' })
+    } else if (end.kind === 'declined') events.push({ type: 'InquiryPlanned', operationId: attempt.id })
+    // A void that was never done is tried again after the inquiry's pause, if the shopper is still awaited then.
     return events
   }
+  const isKnownAsCaptured = state.captures.some(
+    ({ attemptId, status }) => attemptId === operation.attemptId && status === 'succeeded',
+  )
   if (code === 'already_captured') {
+    // The capture overtook the void, and we have heard of it.
+    if (isKnownAsCaptured) return events
     events.push({ type: 'FactConflict', operationId: operation.id, fact: 'already_captured' })
     events.push({ type: 'BreakRaised', code: 'status_conflict', operationId: operation.id })
   } else if (
-    operation.cause === 'compensation' ||
-    operation.cause === 'expiry' ||
-    operation.cause === 'capture_failed' ||
-    state.lifecycle.status === 'captured'
+    voids.some((each) => isVoidOurs(state, each)) &&
+    (end.kind === 'declined' || voidRetryPausesMs[voids.length - 1] === undefined)
   ) {
-    // Nobody else will ask for this void again.
+    // Nobody else asks for this void again, and trying it again is of no use.
     events.push({ type: 'ReviewOpened', reason: `void_${operation.cause}_failed` })
   }
   const isCarrying = carryingAttempt(state)?.id === operation.attemptId

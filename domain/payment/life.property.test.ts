@@ -63,3 +63,23 @@ test('whatever merchants, PSPs, networks, timers and crashes do, every invariant
   )
   expect(eventful, 'lives that came to a capture').toBeGreaterThan(scaled('propertyRuns') / 10)
 })
+
+test('as long as the PSP keeps its promises and nobody works in its pages, no payment needs a person, whatever the network, the timers and the owners do', () => {
+  const quiet = fc
+    .array(step, { maxLength: 60, size: 'max' })
+    .map((steps) =>
+      steps
+        .filter(({ kind, verdict }) => kind !== 'psp people' && verdict.kind !== 'partial')
+        .map((each) => (each.fate === 3 ? { ...each, fate: 0 } : each)),
+    )
+  fc.assert(
+    fc.property(payment, configuration, quiet, (command, merchant, steps) => {
+      const walk = new Walk({ merchant }, command)
+      for (const each of steps) walk.step(each)
+      walk.finish()
+      expect(walk.state.review).toBe(false)
+      compareWithBook(walk.state, walk.psp)
+    }),
+    { numRuns: scaled('propertyRuns') },
+  )
+})

@@ -134,6 +134,9 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
         ? contradicted(state, operation, said, factId)
         : accepted(...late(state, operation, said, context))
     case 'declined':
+      if (said.decline.code === 'authorization_canceled' && givesBack(state, operation)) {
+        return ignored('we have given the authorization back')
+      }
       return operation.status === 'succeeded'
         ? contradicted(state, operation, said, factId)
         : ignored('the operation had ended without success')
@@ -157,4 +160,10 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
     default:
       return unreachable(said)
   }
+}
+
+/** An authorization that we have voided, or are voiding, is canceled in the PSP's eyes: that contradicts nothing. */
+function givesBack(state: Payment, operation: Operation): boolean {
+  if (operation.kind !== 'authorize') return false
+  return operation.releasedMinor > 0 || state.voids.some(({ attemptId }) => attemptId === operation.id)
 }

@@ -18,6 +18,10 @@ export const capturesMax = 100
 export const captureRetriesMax = 3
 /** Pause before the nth retry of an automatic capture. */
 export const captureRetryPausesMs: readonly number[] = [10 * second, minute, 10 * minute]
+/** Voids of one authorization: what a merchant may ask for, and how often an abort is tried. */
+export const voidsMax = 20
+/** Pauses before a void that nobody asks for again is tried again; after the last a person looks. */
+export const voidRetryPausesMs: readonly number[] = [10 * second, minute, 10 * minute, hour, 6 * hour]
 /** After this an idempotency key is refused with the old payment inside. */
 export const replayWithinMs = 30 * day
 /**

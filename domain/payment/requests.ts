@@ -27,7 +27,7 @@ import type { PaymentContext } from './context.ts'
 import { amounts, carryingAttempt, latestAttempt, openCaptures, openVoid } from './derive.ts'
 import type { PaymentEvent, PrivateDetails } from './events.ts'
 import { planAttempt, planCapture, planRefund, planVoid, remainderReleased } from './planning.ts'
-import { capturesMax, refundsMax } from './policy.ts'
+import { capturesMax, refundsMax, voidsMax } from './policy.ts'
 import type { Payment } from './state.ts'
 
 /** Row 1, and 2 where it is confirmed at once. */
@@ -161,6 +161,7 @@ export function cancel(state: Payment | undefined, command: CancelPayment, conte
         if (capturing !== undefined) return rejected({ code: 'operation_in_progress', operationId: capturing.id })
         const attempt = carryingAttempt(payment)
         if (attempt === undefined) return unexpectedState(payment, 'created', 'authorized')
+        if (payment.voids.length >= voidsMax) return rejected({ code: 'attempts_exhausted' })
         const plan = planVoid(payment, attempt, 'cancel', context)
         if (lifecycle.status === 'authorized') return accepted(accept(plan.operationId), plan)
         // The rest is given back at once; what the void reports can no longer change the payment.

@@ -5,12 +5,12 @@
 import { accepted, ignored, type PaymentDecision } from './answering.ts'
 import type { FireTimer } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { carryingAttempt, findOperation, heldMinor, openCaptures, openVoid, operationsOf } from './derive.ts'
+import { carryingAttempt, findOperation, heldMinor, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
 import type { PaymentEvent } from './events.ts'
 import { planCapture, planVoid } from './planning.ts'
 import { callMarginMs, inquiriesMax } from './policy.ts'
 import type { Operation, Payment } from './state.ts'
-import { expiryRefused } from './timers.ts'
+import { expiryTried } from './timers.ts'
 
 export function fireTimer(state: Payment, command: FireTimer, context: PaymentContext): PaymentDecision {
   const { now } = context
@@ -27,7 +27,7 @@ export function fireTimer(state: Payment, command: FireTimer, context: PaymentCo
     }
     case 'capture_deadline': {
       const isHeld = lifecycle.status === 'authorized' || lifecycle.status === 'partially_captured'
-      if (!isHeld || now < lifecycle.captureBefore || expiryRefused(state)) return early
+      if (!isHeld || now < lifecycle.captureBefore || expiryTried(state)) return early
       const attempt = carryingAttempt(state)
       if (attempt === undefined || openVoid(state) !== undefined || openCaptures(state).length > 0) return early
       // The void is the inquiry: a PSP that let the authorization go says so, one that still holds it lets go now.
@@ -39,6 +39,17 @@ export function fireTimer(state: Payment, command: FireTimer, context: PaymentCo
       const attempt = carryingAttempt(state)
       if (attempt === undefined || openVoid(state) !== undefined || openCaptures(state).length > 0) return early
       return accepted(planCapture(state, attempt, heldMinor(state, attempt), true, 'automatic', context))
+    }
+    case 'void_retry': {
+      const retry = voidRetry(state)
+      if (retry === undefined || now < retry.due || retry.model.id !== command.operationId) return early
+      const attempt = state.attempts.find(({ id }) => id === retry.model.attemptId)
+      if (attempt === undefined) return early
+      const { cause, authorizationReference } = retry.model
+      return accepted({
+        ...planVoid(state, attempt, cause, context),
+        ...(authorizationReference !== undefined && { authorizationReference }),
+      })
     }
     case 'evidence_deadline': {
       const dispute = state.disputes.find(({ id }) => id === command.operationId)

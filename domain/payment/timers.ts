@@ -2,7 +2,7 @@
  * The wake-ups a payment wants. They are also the list of its open operations: every operation that has not ended has one,
  * `manual` ones aside, for which a person is awaited. Firing one always changes the state, so that none fires for ever.
  */
-import { isClosed, openCaptures, openVoid, operationsOf } from './derive.ts'
+import { isClosed, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
 import type { PaymentTimer } from './effects.ts'
 import { callMarginMs } from './policy.ts'
 import type { Operation, Payment } from './state.ts'
@@ -16,6 +16,8 @@ export function timersOf(state: Payment): readonly PaymentTimer[] {
   for (const { id, evidenceBy } of state.disputes) {
     if (evidenceBy !== undefined) timers.push({ kind: 'evidence_deadline', operationId: id, due: evidenceBy })
   }
+  const retry = voidRetry(state)
+  if (retry !== undefined) timers.push({ kind: 'void_retry', operationId: retry.model.id, due: retry.due })
   if (isClosed(state)) return timers
   const { lifecycle } = state
   switch (lifecycle.status) {
@@ -27,8 +29,8 @@ export function timersOf(state: Payment): readonly PaymentTimer[] {
       break
     case 'authorized':
     case 'partially_captured':
-      // One that the PSP refused to expire waits for a person; one with an open operation waits for that.
-      if (!expiryRefused(state) && openVoid(state) === undefined && openCaptures(state).length === 0) {
+      // One whose expiry was tried waits for that or for a person; one with an open operation waits for that.
+      if (!expiryTried(state) && openVoid(state) === undefined && openCaptures(state).length === 0) {
         timers.push({ kind: 'capture_deadline', operationId: '', due: lifecycle.captureBefore })
       }
       break
@@ -40,11 +42,9 @@ export function timersOf(state: Payment): readonly PaymentTimer[] {
   return timers
 }
 
-/** An expiry was tried, and the PSP would not let go of the authorization. */
-export function expiryRefused(state: Payment): boolean {
-  return state.voids.some(
-    ({ cause, status }) => cause === 'expiry' && ['declined', 'not_sent', 'absent'].includes(status),
-  )
+/** An expiry was tried already: it is tried again as a void, or the PSP would not let go and a person looks. */
+export function expiryTried(state: Payment): boolean {
+  return state.voids.some(({ cause }) => cause === 'expiry')
 }
 
 function timerOfOperation(operation: Operation): PaymentTimer | undefined {

@@ -64,9 +64,14 @@ function checkAuthorizations(state: Payment): void {
   for (const attempt of state.attempts) {
     if (attempt.status !== 'succeeded' || !attempt.unwanted || heldOf(state, attempt) === 0) continue
     const voids = state.voids.filter(({ attemptId }) => attemptId === attempt.id)
-    assert(voids.some(isOpen) || state.review, 'an authorization nobody wants is being voided, or a person looks', {
-      id: attempt.id,
-    })
+    const isRetried = timersOf(state).some(({ kind }) => kind === 'void_retry')
+    assert(
+      voids.some(isOpen) || isRetried || state.review,
+      'an authorization nobody wants is being voided, or a person looks',
+      {
+        id: attempt.id,
+      },
+    )
   }
 }
 
@@ -91,8 +96,12 @@ function checkTimers(state: Payment): void {
     assert(awaited, 'every open operation has a timer', { id: operation.id, status: operation.status })
   }
   const isDone = closedStatuses.includes(state.lifecycle.status) && !allOperations(state).some(isOpen)
-  const others = timers.filter(({ kind }) => kind !== 'evidence_deadline')
-  assert(!isDone || others.length === 0, 'a closed payment whose operations have ended wants no timer', { others })
+  const others = timers.filter(({ kind }) => kind !== 'evidence_deadline' && kind !== 'void_retry')
+  assert(
+    !isDone || others.length === 0,
+    'a closed payment whose operations have ended wants no timer but for a void that was not done',
+    { others },
+  )
 }
 
 /** The request of every open operation is the one that was first sent under its key. */

@@ -98,8 +98,10 @@ export class ModelPsp {
       case 'void': {
         const authorization = this.authorizations.get(call.authorizationOperationId)
         if (authorization === undefined) return { kind: 'absent' }
-        if (authorization.status === 'canceled' || authorization.releasedMinor > 0) return done(call, 'void_read')
-        return takenMinor(authorization) > 0 ? refusedBecause('already_captured') : { kind: 'absent' }
+        if (authorization.status === 'canceled' || authorization.releasedMinor > 0) return done(call, authorization)
+        return takenMinor(authorization) > 0 && heldMinor(authorization) === 0
+          ? refusedBecause('already_captured')
+          : { kind: 'absent' }
       }
     }
   }
@@ -157,7 +159,7 @@ export class ModelPsp {
     if (authorization.status === 'done' && takenMinor(authorization) > 0) return refusedBecause('already_captured')
     authorization.releasedMinor += heldMinor(authorization)
     authorization.status = takenMinor(authorization) > 0 ? 'done' : 'canceled'
-    return done(call, this.#reference('void'))
+    return done(call, authorization)
   }
 
   #refund(call: RefundCall, verdict: Verdict): OperationOutcome {
@@ -300,8 +302,8 @@ function movementOutcome(movement: Movement | undefined): OperationOutcome {
   }
 }
 
-function done(call: VoidCall, pspReference: string): OperationOutcome {
-  return { kind: 'succeeded', pspReference, amountMinor: call.amountMinor, currency }
+function done(call: VoidCall, { reference }: Authorization): OperationOutcome {
+  return { kind: 'succeeded', pspReference: `void of ${reference}`, amountMinor: call.amountMinor, currency }
 }
 
 function refusedBecause(code: string): OperationOutcome {

@@ -295,6 +295,7 @@ export class Walk {
       'action_deadline',
       'capture_deadline',
       'capture_retry',
+      'void_retry',
       'inquiry',
       'accepted_deadline',
       'call_deadline',
