@@ -53,7 +53,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     detached: true,
   })
   const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }))
+    // not `exit`: a process can be gone before its last lines were read
+    child.once('close', (code, signal) => resolve({ code, signal }))
     child.once('error', () => resolve({ code: null, signal: null }))
   })
   child.stdin.on('error', () => {}) // the child is gone; `exited` says so
@@ -81,7 +82,6 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   try {
     const first = await Promise.race([ready, exited])
     if ('code' in first) {
-      await outputDrained(child.stderr)
       const how = tooLate ? `was not ready after ${timeoutMs} ms` : `ended ${describeExit(first)} before it was ready`
       throw new StartError('process_failed', [`${name} ${how}`, ...last].join('\n  '))
     }
@@ -132,10 +132,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined
   }
-}
-
-/** A process can be gone before its last lines were read. */
-function outputDrained(stream: Readable): Promise<void> {
-  if (stream.readableEnded || stream.destroyed) return Promise.resolve()
-  return new Promise((resolve) => stream.once('close', resolve))
 }
