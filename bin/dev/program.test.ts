@@ -16,9 +16,8 @@ const show = (line: string): void => void shown.push(line)
 
 test('a program is ready with its first JSON line; what it writes besides is shown', async () => {
   shown.length = 0
-  const file = script(
-    `console.log('hello'); console.log('{"ready":true,"url":"http://x"}'); console.log('{"a":1}'); ${wait}`,
-  )
+  const lines = ['hello', '{"ready":true,"url":"http://x"}', '{"a":1}']
+  const file = script(`console.log(${JSON.stringify(lines.join('\n'))}); ${wait}`)
   const program = await startProgram({ name: 'it', file, show })
   expect(program.ready).toEqual({ ready: true, url: 'http://x' })
   const exit = await program.stop(5_000)
