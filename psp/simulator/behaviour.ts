@@ -30,6 +30,8 @@ export const faultActions = [
   'rate_limit_429',
   /** Refused because another request holds the object, before idempotency. */
   'lock_timeout_429',
+  /** Refused while the parameters are read, before idempotency. */
+  'invalid_request_400',
 ] as const
 export type FaultAction = (typeof faultActions)[number]
 
@@ -155,8 +157,8 @@ function problemOf(rule: BehaviourRule): string | undefined {
   if (action === 'latency' && latency === undefined) return 'a latency rule needs latency_ms'
   if (rule.status !== undefined && !action.startsWith('error_500'))
     return 'status goes with error_500_before and error_500_after'
-  if (rule.should_retry !== undefined && !/^(?:error|rate|lock)/.test(action))
-    return 'should_retry goes with answers alone'
+  if (rule.should_retry !== undefined && !/^(?:error|rate|lock|invalid)/.test(action))
+    return 'should_retry goes with injected refusals and server errors alone'
   if (typeof latency === 'object' && latency.kind === 'uniform' && latency.min > latency.max) return 'min is above max'
   return undefined
 }

@@ -92,15 +92,20 @@ export class Book {
     mkdirSync(directory, { recursive: true })
     const path = join(directory, 'book.jsonl')
     const file = openSync(path, 'a+')
-    cutTornLine(file)
-    const book = new Book(path, file, 0)
-    const lines = createInterface({ input: createReadStream(path, { encoding: 'utf8' }), crlfDelay: Infinity })
-    for await (const text of lines) {
-      const line = JSON.parse(text) as BookLine
-      book.#remember(line, Buffer.byteLength(text) + 1)
-      replay(line)
+    try {
+      cutTornLine(file)
+      const book = new Book(path, file, 0)
+      const lines = createInterface({ input: createReadStream(path, { encoding: 'utf8' }), crlfDelay: Infinity })
+      for await (const text of lines) {
+        const line = JSON.parse(text) as BookLine
+        book.#remember(line, Buffer.byteLength(text) + 1)
+        replay(line)
+      }
+      return book
+    } catch (error) {
+      closeSync(file)
+      throw error
     }
-    return book
   }
 
   append(line: BookLine): void {

@@ -72,9 +72,10 @@ export class Engine {
   }
 
   /** A request that is refused without being looked at, or never reaches the account: kept in the book, nothing else. */
-  note(request: PostRequest, status: string): void {
+  note(request: PostRequest, status: string, reference: string | null = request.route.intent): void {
     const { clock } = this.#options
-    this.#write({ at: clock.now(), requestId: request.requestId, entries: this.#refusal(request, status) })
+    const entries = this.#refusal(request, status).map((entry) => ({ ...entry, psp_reference: reference }))
+    this.#write({ at: clock.now(), requestId: request.requestId, entries })
   }
 
   describe(request: PostRequest): Description {
@@ -89,8 +90,8 @@ export class Engine {
     const state = idempotency.look(key, fingerprint, clock.now())
     switch (state.kind) {
       case 'kept': {
-        this.note(request, 'replayed')
         const { answer, at, snapshot } = state.kept
+        this.note(request, 'replayed', answer.body.kind === 'object' ? answer.body.id : answer.body.intent)
         const body = snapshot.render(answer.body, seconds(at))
         return { kind: 'answered', answer: { status: answer.status, body, replayed: true } }
       }

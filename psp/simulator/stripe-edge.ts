@@ -134,6 +134,13 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
           'lock_timeout',
           'This object cannot be accessed right now because another request is accessing it.',
         )
+      case 'invalid_request_400':
+        request.note(action)
+        return send(
+          reply,
+          400,
+          errorBody({ type: 'invalid_request_error', code: 'parameter_invalid', message: 'Invalid request.' }),
+        )
     }
   }
 
@@ -161,7 +168,8 @@ function isBefore({ action }: Misbehaviour): boolean {
     action === 'timeout_before' ||
     action === 'reset_before' ||
     action === 'rate_limit_429' ||
-    action === 'lock_timeout_429'
+    action === 'lock_timeout_429' ||
+    action === 'invalid_request_400'
   )
 }
 
