@@ -2,7 +2,7 @@
  * What the journal is compared with: the same rows into a table of the same shape, by the shortest statement that can
  * write them. No ownership, no predecessor, no fence, no settling of outcomes.
  */
-import pg from 'pg'
+import { Client } from 'pg'
 import type { DecisionRecord } from '../../actors/journal.ts'
 import { shardCount } from '../../domain/ids.ts'
 import { byteaArray, byteaArrayOfHex } from '../../persistence/binary-arrays.ts'
@@ -28,9 +28,17 @@ const insert = `
   SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[], $4::int[], $5::int[], $6::bytea[], $7::text[], $8::bigint[],
     $9::bytea[], $10::bytea[], $11::text[])`
 
-/** Writes rows by number, one batch at a time per connection, and gives each shard its positions. */
+interface BareLane {
+  readonly client: Client
+  inFlight: Promise<unknown>
+}
+
+/**
+ * Writes rows by number and gives each shard its positions. A lane is one connection with one statement in flight; the
+ * next batch is made while it runs.
+ */
 export class BareLoop {
-  readonly #clients: pg.Client[] = []
+  readonly #lanes: BareLane[] = []
   readonly #positions = new Int32Array(shardCount)
   #next = 0
 
@@ -41,31 +49,36 @@ export class BareLoop {
 
   /** Opens connections until there are `lanes`. */
   async connect(url: string, lanes: number): Promise<void> {
-    while (this.#clients.length < lanes) {
-      const client = new pg.Client({ connectionString: url })
+    while (this.#lanes.length < lanes) {
+      const client = new Client({ connectionString: url })
       await client.connect()
-      this.#clients.push(client)
+      this.#lanes.push({ client, inFlight: Promise.resolve() })
     }
   }
 
-  /** Writes one batch on a lane's connection, on which nothing else may be under way. */
+  /** Writes one batch; resolves when it is committed. */
   async write(lane: number, batch: number): Promise<void> {
+    const connection = this.#lanes[lane]
+    if (connection === undefined) throw new Error(`lane ${lane} is not connected`)
+    const values = this.#makeBatch(batch)
+    const written = connection.inFlight.then(() => connection.client.query({ name: 'bare', text: insert, values }))
+    connection.inFlight = written
+    const { rowCount } = await written
+    if (rowCount !== batch) throw new Error(`${rowCount} rows written of ${batch}`)
+  }
+
+  async close(): Promise<void> {
+    for (const { client } of this.#lanes.splice(0)) await client.end()
+  }
+
+  #makeBatch(batch: number): unknown[] {
     const records = Array.from({ length: batch }, () => recordNumber(this.#next++))
     const positions = records.map(({ shard }) => {
       const position = (this.#positions[shard] ?? 0) + 1
       this.#positions[shard] = position
       return position
     })
-    const { rowCount } = await (this.#clients[lane] as pg.Client).query({
-      name: 'bare',
-      text: insert,
-      values: parameters(records, positions),
-    })
-    if (rowCount !== batch) throw new Error(`${rowCount} rows written of ${batch}`)
-  }
-
-  async close(): Promise<void> {
-    for (const client of this.#clients.splice(0)) await client.end()
+    return parameters(records, positions)
   }
 }
 

@@ -2,7 +2,7 @@
  * The Postgres of a benchmark: real files, fsync and synchronous commit on, settings as a production server would have
  * them but for one: no checkpoint falls into a measurement, so that rounds can be compared.
  */
-import pg from 'pg'
+import { Client } from 'pg'
 import { migrate } from '../../persistence/migrate.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { treeCpuMs } from './process-cpu.ts'
@@ -11,11 +11,13 @@ export interface BenchServer {
   readonly url: string
   readonly version: string
   /** A connection for everything that is not measured. */
-  readonly client: pg.Client
+  readonly client: Client
   /** User and system time of all the server's processes so far; NaN where the platform does not tell. */
   cpuMs(): number
   /** Bytes of write-ahead log written so far. */
   walBytes(): Promise<number>
+  /** A new database beside the first, migrated. */
+  createDatabase(name: string): Promise<string>
   stop(): Promise<void>
 }
 
@@ -24,7 +26,7 @@ export async function startBenchServer(): Promise<BenchServer> {
     settings: { shared_buffers: '512MB', max_wal_size: '16GB', checkpoint_timeout: '1h' },
   })
   await migrate(server.url)
-  const client = new pg.Client({ connectionString: server.url })
+  const client = new Client({ connectionString: server.url })
   await client.connect()
   const { rows } = await client.query<{ version: string; fsync: string; commit: string }>(
     `SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
@@ -42,6 +44,13 @@ export async function startBenchServer(): Promise<BenchServer> {
         `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::text AS bytes`,
       )
       return Number(result.rows[0]?.bytes)
+    },
+    async createDatabase(name) {
+      await client.query(`CREATE DATABASE ${name}`)
+      const url = new URL(server.url)
+      url.pathname = `/${name}`
+      await migrate(url.href)
+      return url.href
     },
     async stop() {
       await client.end()

@@ -4,7 +4,7 @@
  * The exit code is 0 only where the measurement ended and every result it produced was verified.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TopFunction } from './cpu-profile.ts'
@@ -36,10 +36,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 /** Runs the benchmark and sets the exit code. */
 export async function runBenchmark(benchmark: Benchmark): Promise<void> {
   const started = performance.now()
+  const [load = 0] = loadavg()
   try {
     const result = await benchmark.run((line) => console.error(line))
     const seconds = Math.round((performance.now() - started) / 1000)
-    const lines = [...machineLines(result.versions), `run time: ${seconds} s`]
+    const lines = [
+      ...machineLines(result.versions),
+      `run time: ${seconds} s; load of the machine before: ${load.toFixed(1)}`,
+    ]
     const body = [...result.tables.map(markdownTable), ...profileSection(result.topFunctions)].join('\n')
     console.log(`\n${lines.join('\n')}\n\n${body}\n${result.notes.map((note) => `- ${note}`).join('\n')}\n`)
     console.log(JSON.stringify({ benchmark: benchmark.name, ...result }))
