@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { OperationOutcome, PspCall } from '../../domain/payment/operations.ts'
-import { readError, readIntent, readRefund } from './answers.ts'
+import { readIntent } from './answers.ts'
 import { authorizeCall, captureCall, completeCall, refundCall, samplePayment, voidCall } from './calls.ts'
-import { declineOf, knownDeclineCodes } from './declines.ts'
 import { outcomeOfCaptureRead, outcomeOfRepeat, outcomeOfSend, outcomeOfVoidRead } from './mapping.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -432,49 +430,5 @@ describe('the answer to a repeat', () => {
         }
       }
     }
-  })
-})
-
-describe('a decline code', () => {
-  it('of every known kind has one class, and ours is the name the merchant sees', () => {
-    for (const [code, className] of knownDeclineCodes) {
-      const { class: given, code: shown } = declineOf({ type: 'card_error', code: 'card_declined', declineCode: code })
-      expect(given, code).toBe(className)
-      expect(knownDeclineCodes.get(shown), code).toBe(className)
-    }
-    expect(declineOf({ type: 'card_error', code: 'expired_card' })).toEqual({
-      class: 'hard',
-      code: 'expired_card',
-      pspCode: 'expired_card',
-    })
-    expect(declineOf({ type: 'card_error', declineCode: 'invalid_cvc' })).toEqual({
-      class: 'shopper',
-      code: 'incorrect_cvc',
-      pspCode: 'invalid_cvc',
-    })
-    expect(declineOf({ type: 'card_error', code: 'processing_error' }).class).toBe('retry_elsewhere')
-  })
-
-  it('that nobody knows is soft and shown as generic, and advice from the network outranks the table', () => {
-    expect(declineOf({ type: 'card_error', declineCode: 'bad_weather' })).toEqual({
-      class: 'soft',
-      code: 'generic_decline',
-      pspCode: 'bad_weather',
-    })
-    expect(declineOf({ type: 'card_error' })).toEqual({ class: 'soft', code: 'generic_decline' })
-    expect(
-      declineOf({ type: 'card_error', declineCode: 'insufficient_funds', adviceCode: 'do_not_try_again' }).class,
-    ).toBe('hard')
-  })
-})
-
-describe("Stripe's own fixtures", () => {
-  const { resources } = JSON.parse(readFileSync(new URL('fixtures/stripe.fixtures.json', import.meta.url), 'utf8')) as {
-    resources: Record<string, unknown>
-  }
-  it('are readable', () => {
-    expect(readIntent(resources['payment_intent'])).toMatchObject({ status: 'requires_payment_method', amount: 1099 })
-    expect(readRefund(resources['refund'])).toMatchObject({ status: 'succeeded', amount: 100 })
-    expect(readError({ error: { type: 'card_error', charge: resources['charge'] } })).toEqual({ type: 'card_error' })
   })
 })
