@@ -3,6 +3,7 @@
  * work; here are the command line, the terminal, signals and exit codes: 0 after an orderly stop, 1 where something failed,
  * 2 where the command line or the configuration is wrong, 130 where a second Ctrl-C ended it at once.
  */
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, styleText } from 'node:util'
 import { ConfigError, loadConfig, unknownVariables } from '../runtime/config.ts'
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
   }
   const supervisor = new Supervisor({
     config,
-    directory: config.directory ?? fileURLToPath(new URL('../.shardpay', import.meta.url)),
+    directory: resolve(config.directory ?? fileURLToPath(new URL('../.shardpay', import.meta.url))),
     fresh: flags.fresh,
     tick: (text, tookMs) => console.log(`${styleText('green', '✔')} ${text} (${(tookMs / 1000).toFixed(1)} s)`),
     show: (line) => console.error(line),
