@@ -3,7 +3,7 @@
  * A harness is one fresh database; its nodes are journals over it, whose connection the suite can trouble.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AppendOutcome, DecisionRecord, Journal, JournalRow, Ownership } from './journal.ts'
 

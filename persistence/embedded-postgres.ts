@@ -16,7 +16,6 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { Client } from 'pg'
 import {
   type Binaries,
   EmbeddedPostgresError,
@@ -26,6 +25,7 @@ import {
   serverUser,
 } from './embedded-postgres-files.ts'
 import { childrenOf, commandOf, signal, startOf, waitUntilGone } from './os-process.ts'
+import { withClient } from './with-client.ts'
 
 export { EmbeddedPostgresError, type EmbeddedPostgresErrorCode } from './embedded-postgres-files.ts'
 
@@ -246,14 +246,10 @@ async function launch(
 async function createDatabase(url: string): Promise<void> {
   const maintenance = new URL(url)
   maintenance.pathname = '/postgres'
-  const client = new Client({ connectionString: maintenance.href })
-  await client.connect()
-  try {
+  await withClient(maintenance.href, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [databaseName])
     if (rowCount === 0) await client.query(`CREATE DATABASE ${databaseName}`)
-  } finally {
-    await client.end()
-  }
+  })
 }
 
 /** Nothing of ours: no secrets in the server's environment, messages in the language that is looked for above. */

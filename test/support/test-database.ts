@@ -1,7 +1,7 @@
 /** A fresh, migrated database per test, copied from the template of the run's server (postgres-global-setup.ts). */
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
 import { inject } from 'vitest'
+import { withClient } from '../../persistence/with-client.ts'
 
 export const templateDatabase = 'shardpay_template'
 
@@ -26,11 +26,5 @@ export async function createTestDatabase(serverUrl = inject('postgresUrl')): Pro
 }
 
 async function statement(url: string, text: string): Promise<void> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(text)
-  } finally {
-    await client.end()
-  }
+  await withClient(url, (client) => client.query(text))
 }

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
+import { createReadModel, type ReadModel } from './read-model.ts'
+import { withClient } from './with-client.ts'
+
+let database: TestDatabase
+let model: ReadModel
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  model = createReadModel(database.url)
+  await withClient(database.url, (client) =>
+    client.query(`INSERT INTO merchant (merchant, shard, entity, version, data)
+      SELECT 'mer_' || n, n, decode(lpad(to_hex(n), 32, '0'), 'hex'), n * 10, '\\x80' FROM generate_series(1, 3) AS n`),
+  )
+})
+
+afterAll(async () => {
+  await model.close()
+  await database.drop()
+})
+
+test('the versions of all merchants can be read', async () => {
+  expect(await model.readVersions()).toEqual(
+    new Map([
+      ['mer_1', 10],
+      ['mer_2', 20],
+      ['mer_3', 30],
+    ]),
+  )
+})
+
+test('merchants are read by name, those that do not exist are left out', async () => {
+  expect(await model.read(['mer_3', 'mer_9', 'mer_1'])).toEqual([
+    { merchant: 'mer_1', shard: 1, entity: '1'.padStart(32, '0'), version: 10, data: Buffer.from([0x80]) },
+    { merchant: 'mer_3', shard: 3, entity: '3'.padStart(32, '0'), version: 30, data: Buffer.from([0x80]) },
+  ])
+  expect(await model.read([])).toEqual([])
+})
+
+test('all merchants can be read at once', async () => {
+  expect((await model.readAll()).map(({ merchant }) => merchant)).toEqual(['mer_1', 'mer_2', 'mer_3'])
+})
