@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../runtime/clock.ts'
-import { authorizeCall, captureCall, completeCall, refundCall, voidCall } from './stripe/calls.ts'
+import { authorizeCall, captureCall, completeCall, refundCall, voidCall } from '../test/support/psp-calls.ts'
 import { scriptedConnector } from './testing.ts'
 
 describe('a scripted connector', () => {

@@ -8,7 +8,7 @@ import {
   type RequestFacts,
   sampleLatency,
 } from './behaviour.ts'
-import { testSimulator } from './testing.ts'
+import { testSimulator } from '../../test/support/simulator.ts'
 
 const facts: RequestFacts = {
   operation: 'capture',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../runtime/clock.ts'
 import { Book, type BookLine } from './book.ts'
-import { cleanUp, confirmed, testDirectory, testSimulator } from './testing.ts'
+import { cleanUp, confirmed, testDirectory, testSimulator } from '../../test/support/simulator.ts'
 
 const pay = '/v1/payment_intents'
 

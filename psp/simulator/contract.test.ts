@@ -1,7 +1,7 @@
 /** Every kind of answer, held against Stripe's published description of its API. */
 import { describe, expect, it } from 'vitest'
-import { problemsOfAnswer } from '../stripe/contract.ts'
-import { confirmed, type HttpAnswer, type TestSimulator, testSimulator } from './testing.ts'
+import { problemsOfAnswer } from '../../test/support/stripe-contract.ts'
+import { confirmed, type HttpAnswer, type TestSimulator, testSimulator } from '../../test/support/simulator.ts'
 import { testCard, testCardTokens } from './cards.ts'
 
 function id(answer: HttpAnswer): string {

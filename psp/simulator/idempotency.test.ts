@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../runtime/clock.ts'
-import { confirmed, testSimulator } from './testing.ts'
+import { confirmed, testSimulator } from '../../test/support/simulator.ts'
 
 const dayMs = 24 * 3600 * 1000
 const pay = '/v1/payment_intents'

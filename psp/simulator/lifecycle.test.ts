@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../runtime/clock.ts'
-import { cleanUp, confirmed, testDirectory, testSimulator } from './testing.ts'
+import { cleanUp, confirmed, testDirectory, testSimulator } from '../../test/support/simulator.ts'
 
 const pay = '/v1/payment_intents'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { confirmed, type TestSimulator, testSimulator } from './testing.ts'
+import { confirmed, type TestSimulator, testSimulator } from '../../test/support/simulator.ts'
 
 const fields = {
   ...confirmed({

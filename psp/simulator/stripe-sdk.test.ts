@@ -1,7 +1,7 @@
 /** The official SDK as an independent client: what it understands of the simulator is what merchants' tools would. */
 import { Stripe } from 'stripe'
 import { describe, expect, it } from 'vitest'
-import { type TestSimulator, testSimulator } from './testing.ts'
+import { type TestSimulator, testSimulator } from '../../test/support/simulator.ts'
 
 async function setUp(): Promise<{ simulator: TestSimulator; stripe: Stripe }> {
   const simulator = await testSimulator()

@@ -7,8 +7,15 @@ import type { Connector } from '../connector.ts'
 import { OriginRefused } from '../http/origin.ts'
 import type { HttpLimits } from '../http/client.ts'
 import type { FaultAction } from '../simulator/behaviour.ts'
-import { cleanUp, type TestSimulator, testSimulator } from '../simulator/testing.ts'
-import { authorizeCall, captureCall, completeCall, refundCall, samplePayment, voidCall } from './calls.ts'
+import { cleanUp, type TestSimulator, testSimulator } from '../../test/support/simulator.ts'
+import {
+  authorizeCall,
+  captureCall,
+  completeCall,
+  refundCall,
+  samplePayment,
+  voidCall,
+} from '../../test/support/psp-calls.ts'
 import { createStripeConnector } from './connector.ts'
 
 function connectorTo(baseUrl: string, limits: Partial<HttpLimits> = {}): Connector {
@@ -245,6 +252,14 @@ const faults: readonly Fault[] = [
   { action: 'error_500_after', status: 503, first: { kind: 'unknown', reason: 'psp_error' }, executed: true },
   { action: 'rate_limit_429', first: { kind: 'not_sent', reason: 'rate_limited' }, executed: false },
   { action: 'lock_timeout_429', first: { kind: 'not_sent', reason: 'rate_limited' }, executed: false },
+  {
+    action: 'invalid_request_400',
+    first: {
+      kind: 'declined',
+      decline: { class: 'configuration', code: 'psp_configuration', pspCode: 'parameter_invalid' },
+    },
+    executed: false,
+  },
 ]
 
 describe('the Stripe connector with a simulator that misbehaves', () => {
@@ -292,6 +307,10 @@ describe('the Stripe connector with a simulator that misbehaves', () => {
       kind: 'unknown',
       reason: 'psp_error',
       repeatIsUseless: true,
+    })
+    expect(await connector.inquire(call, { ...repeat, notAfter: Date.now() - 1 })).toEqual({
+      kind: 'unknown',
+      reason: 'repeat_refused',
     })
     await simulator.close()
     // The first may still be written to a connection that ended a moment ago.

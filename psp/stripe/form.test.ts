@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeForm, type FormValue } from './form.ts'
-import { capturedFromSdk } from './sdk-capture.ts'
+import { capturedFromSdk } from '../../test/support/stripe-sdk-capture.ts'
 
 async function encodedBySdk(fields: { readonly [key: string]: FormValue }): Promise<string> {
   const { body } = await capturedFromSdk((stripe) => stripe.rawRequest('POST', '/v1/anything', { ...fields }))

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { OperationOutcome, PspCall } from '../../domain/payment/operations.ts'
 import { readIntent } from './answers.ts'
-import { authorizeCall, captureCall, completeCall, refundCall, samplePayment, voidCall } from './calls.ts'
+import {
+  authorizeCall,
+  captureCall,
+  completeCall,
+  refundCall,
+  samplePayment,
+  voidCall,
+} from '../../test/support/psp-calls.ts'
 import { outcomeOfCaptureRead, outcomeOfRepeat, outcomeOfSend, outcomeOfVoidRead } from './mapping.ts'
 
 type Json = Readonly<Record<string, unknown>>

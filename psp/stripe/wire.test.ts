@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeForm } from '../simulator/parameters.ts'
-import { authorizeCall, captureCall, completeCall, refundCall } from './calls.ts'
-import { problemsOfRequest } from './contract.ts'
-import { capturedFromSdk } from './sdk-capture.ts'
+import { authorizeCall, captureCall, completeCall, refundCall } from '../../test/support/psp-calls.ts'
+import { problemsOfRequest } from '../../test/support/stripe-contract.ts'
+import { capturedFromSdk } from '../../test/support/stripe-sdk-capture.ts'
 import {
   buildRequest,
   cancelRequest,

@@ -1,4 +1,4 @@
-/** Sample calls, for tests alone: one of each kind, as a payment machine would plan them. */
+/** Sample calls to a PSP: one of each kind, as a payment machine would plan them. */
 import { operationIdOf } from '../../domain/ids.ts'
 import type { AuthorizeCall, CaptureCall, CompleteCall, RefundCall, VoidCall } from '../../domain/payment/operations.ts'
 

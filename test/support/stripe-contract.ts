@@ -1,12 +1,12 @@
 /**
- * Stripe's published API description as a judge of our requests and of the simulator's answers. For tests alone.
+ * Stripe's published API description as a judge of our requests and of the simulator's answers.
  *
  * The description leaves every object open, so JSON Schema by itself would pass a misspelt field: {@link undeclaredFields}
  * names those that it does not know.
  */
 import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { FormTree } from '../simulator/parameters.ts'
+import type { FormTree } from '../../psp/simulator/parameters.ts'
 
 interface Schema {
   readonly $ref?: string
@@ -28,7 +28,7 @@ interface Description {
 }
 
 const description = JSON.parse(
-  readFileSync(new URL('fixtures/stripe-current.openapi.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../psp/stripe/fixtures/stripe-current.openapi.json', import.meta.url), 'utf8'),
 ) as Description
 
 const documentId = 'https://stripe.example/openapi'

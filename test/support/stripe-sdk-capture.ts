@@ -1,4 +1,4 @@
-/** The official SDK with its network cut off: what it would have sent, for comparison. For tests alone. */
+/** The official SDK with its network cut off: what it would have sent, for comparison. */
 import { Stripe } from 'stripe'
 
 export interface SdkRequest {

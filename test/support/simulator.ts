@@ -1,12 +1,12 @@
-/** A simulator in a directory of its own, and a plain HTTP client for it. For tests alone. */
+/** A simulator in a directory of its own, and a plain HTTP client for it. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
-import { encodeForm, type FormValue } from '../stripe/form.ts'
-import type { BehaviourRule } from './behaviour.ts'
-import type { BookEntry } from './book.ts'
-import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts'
+import { encodeForm, type FormValue } from '../../psp/stripe/form.ts'
+import type { BehaviourRule } from '../../psp/simulator/behaviour.ts'
+import type { BookEntry } from '../../psp/simulator/book.ts'
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../psp/simulator/simulator.ts'
 
 export interface HttpAnswer {
   readonly status: number
