@@ -9,9 +9,9 @@ import type { Book, BookEntry } from './book.ts'
 import type { Engine } from './engine.ts'
 
 export interface AdminOptions {
-  readonly book: Book
+  readonly book: Pick<Book, 'entries' | 'entriesOf'>
   readonly behaviours: Behaviours
-  readonly engine: Engine
+  readonly engine: Pick<Engine, 'concludeAction'>
 }
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])

@@ -1,5 +1,7 @@
+import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../runtime/random.ts'
+import { addAdmin } from './admin.ts'
 import {
   type BehaviourRule,
   Behaviours,
@@ -116,6 +118,27 @@ describe('a behaviour rule', () => {
 })
 
 describe('the controls', () => {
+  it('are for this machine alone', async () => {
+    const app = fastify()
+    addAdmin(app, {
+      behaviours: behavioursOf(),
+      book: { entries: async function* () {}, entriesOf: function* () {} },
+      engine: { concludeAction: () => true },
+    })
+    for (const [remoteAddress, status] of [
+      ['127.0.0.1', 200],
+      ['::1', 200],
+      ['::ffff:127.0.0.1', 200],
+      ['10.0.0.7', 403],
+      ['2001:db8::1', 403],
+    ] as const) {
+      for (const url of ['/_admin/behaviour', '/_admin/book']) {
+        expect((await app.inject({ url, remoteAddress })).statusCode, `${remoteAddress} ${url}`).toBe(status)
+      }
+    }
+    await app.close()
+  })
+
   it('show, replace and clear the rules, and refuse nonsense with 400 without changing anything', async () => {
     const simulator = await testSimulator()
     const control = async (method: string, body?: unknown): Promise<[number, unknown]> => {

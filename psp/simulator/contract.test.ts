@@ -100,6 +100,31 @@ describe("every answer of the simulator is valid by Stripe's API description", (
     }
   })
 
+  it('the disputes that test payment methods bring, which end refunds unless they are mere inquiries', async () => {
+    const simulator = await testSimulator()
+    const seen: unknown[] = []
+    for (const token of [
+      'pm_card_createDispute',
+      'pm_card_createDisputeProductNotReceived',
+      'pm_card_createDisputeInquiry',
+    ]) {
+      const intent = await simulator.post('/v1/payment_intents', confirmed({ payment_method: token }))
+      const list = await simulator.get(`/v1/disputes?payment_intent=${id(intent)}`)
+      const [dispute] = list.json['data'] as Record<string, unknown>[]
+      expect(problemsOfAnswer('Dispute', dispute)).toEqual([])
+      expectValid('Dispute', await simulator.get(`/v1/disputes/${String(dispute?.['id'])}`))
+      const refund = await simulator.post('/v1/refunds', { payment_intent: id(intent) })
+      seen.push([dispute?.['reason'], dispute?.['status'], refund.status])
+    }
+    expect(seen).toEqual([
+      ['fraudulent', 'needs_response', 400],
+      ['product_not_received', 'needs_response', 400],
+      ['fraudulent', 'warning_needs_response', 200],
+    ])
+    expect((await simulator.get('/v1/disputes')).json['data']).toHaveLength(3)
+    expect((await simulator.get('/v1/disputes/dp_nobody')).status).toBe(404)
+  })
+
   it('errors of every kind, injected ones included', async () => {
     const simulator = await testSimulator()
     const intent = await simulator.post('/v1/payment_intents', confirmed())

@@ -1,5 +1,6 @@
 /** What happens to an authorization afterwards: capture, cancellation, refund. */
 import { testCard } from './cards.ts'
+import { isChargedBack } from './disputes.ts'
 import {
   type Call,
   type Effect,
@@ -101,6 +102,11 @@ export function createRefund(call: Call): Execution {
   if (charge === undefined || !charge.captured) {
     throw executed('This PaymentIntent does not have a successful charge to refund.', intent, {
       code: 'payment_intent_unexpected_state',
+    })
+  }
+  if (isChargedBack(charge)) {
+    throw executed(`Charge ${charge.id} has been charged back; cannot issue a refund.`, intent, {
+      code: 'charge_disputed',
     })
   }
   const refunded = world

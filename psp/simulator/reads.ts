@@ -1,7 +1,8 @@
 /** Stripe's GET calls: one object, lists with cursors (newest first), search by metadata, the balance. */
+import { renderDispute } from './disputes.ts'
 import { invalidParameter, notFound } from './failure.ts'
 import type { Parameters } from './parameters.ts'
-import { type ChargeRecord, type IntentRecord, intentAt, type RefundRecord, refundStatusAt } from './records.ts'
+import { type ChargeRecord, type IntentRecord, type RefundRecord, refundStatusAt } from './records.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
 import type { World } from './world.ts'
 
@@ -23,10 +24,12 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
       return listCharges(call)
     case '/v1/refunds':
       return listRefunds(call)
+    case '/v1/disputes':
+      return listDisputes(call)
     case '/v1/balance':
       return balance(call)
   }
-  const [, collection, id] = /^\/v1\/(payment_intents|charges|refunds)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
+  const [, collection, id] = /^\/v1\/(payment_intents|charges|refunds|disputes)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
   if (collection === undefined || id === undefined) return undefined
   const context = contextOf(call)
   switch (collection) {
@@ -37,6 +40,9 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
     case 'charges':
       call.parameters.finish()
       return renderCharge(call.world.charge(id) ?? refuse('charge', id, 'charge'), context)
+    case 'disputes':
+      call.parameters.finish()
+      return renderDispute(call.world.chargeOfDispute(id) ?? refuse('dispute', id, 'dispute'), context)
     default:
       call.parameters.finish()
       return renderRefund(call.world.refund(id) ?? refuse('refund', id, 'refund'), context)
@@ -93,6 +99,21 @@ function listRefunds(call: ReadCall): JsonObject {
       : newestFirst(charges.flatMap((id) => world.refundsOf(id)))
   const matching = all.filter((refund) => window(refund.created) && (intent === undefined || refund.intent === intent))
   return list('/v1/refunds', cut(matching, page), (refund: RefundRecord) => renderRefund(refund, context))
+}
+
+function listDisputes(call: ReadCall): JsonObject {
+  const { parameters, world } = call
+  const intent = parameters.text('payment_intent')
+  const charge = parameters.text('charge')
+  const window = readWindow(parameters)
+  const context = contextOf(call)
+  const page = readPage(parameters)
+  parameters.finish()
+  const matching = newestFirst(world.disputedCharges())
+    .filter((each) => window(each.created))
+    .filter((each) => (intent === undefined || each.intent === intent) && (charge === undefined || each.id === charge))
+    .map((each) => ({ id: each.disputed ?? '', charge: each }))
+  return list('/v1/disputes', cut(matching, page), (dispute) => renderDispute(dispute.charge, context))
 }
 
 function searchIntents(call: ReadCall): JsonObject {
@@ -202,10 +223,4 @@ function list<Item>(
   render: (item: Item) => JsonObject,
 ): JsonObject {
   return { object: 'list', data: page.data.map(render), has_more: page.more, url }
-}
-
-/** Exported for the page that shows an intent. */
-export function intentNow(world: World, id: string, now: number): IntentRecord | undefined {
-  const intent = world.intent(id)
-  return intent === undefined ? undefined : intentAt(intent, now)
 }

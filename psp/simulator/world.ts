@@ -9,6 +9,8 @@ export class World {
   readonly #charges = new Map<string, ChargeRecord>()
   readonly #refunds = new Map<string, RefundRecord>()
   readonly #chargesOfIntent = new Map<string, string[]>()
+  /** Charges by the dispute they have. */
+  readonly #chargeOfDispute = new Map<string, string>()
   readonly #refundsOfCharge = new Map<string, string[]>()
   /** Intents by `operation_id` and `payment_id` of their metadata, as they were made. */
   readonly #intentsByMetadata = new Map<string, string[]>()
@@ -23,6 +25,7 @@ export class World {
         case 'charge':
           if (!this.#charges.has(record.id)) append(this.#chargesOfIntent, record.intent, record.id)
           this.#charges.set(record.id, record)
+          if (record.disputed !== null) this.#chargeOfDispute.set(record.disputed, record.id)
           break
         case 'refund':
           if (!this.#refunds.has(record.id)) append(this.#refundsOfCharge, record.charge, record.id)
@@ -38,6 +41,14 @@ export class World {
 
   charge(id: string): ChargeRecord | undefined {
     return this.#charges.get(id)
+  }
+
+  chargeOfDispute(id: string): ChargeRecord | undefined {
+    return this.#charges.get(this.#chargeOfDispute.get(id) ?? '')
+  }
+
+  disputedCharges(): readonly ChargeRecord[] {
+    return resolve([...this.#chargeOfDispute.values()], this.#charges)
   }
 
   refund(id: string): RefundRecord | undefined {
