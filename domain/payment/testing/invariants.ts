@@ -201,17 +201,24 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** Throws where a value holds anything that storing it would lose: undefined members, class instances, unsafe numbers. */
-export function checkPlain(value: unknown, path = '$'): void {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return
-  if (typeof value === 'number') {
-    assert(Number.isSafeInteger(value), 'a number is a safe integer', { path })
-    return
+export function checkPlain(value: unknown, name = ''): void {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return
+    case 'number':
+      assert(Number.isSafeInteger(value), 'a number is a safe integer', { name })
+      return
+    case 'object':
+      break
+    default:
+      assert(false, 'a value is plain', { name, type: typeof value })
   }
-  assert(typeof value === 'object', 'a value is plain', { path, type: typeof value })
+  if (value === null) return
   if (Array.isArray(value)) {
-    for (const [index, each] of value.entries()) checkPlain(each, `${path}[${index}]`)
+    for (const each of value) checkPlain(each, name)
     return
   }
-  assert(Object.getPrototypeOf(value) === Object.prototype, 'an object is plain', { path })
-  for (const [name, each] of Object.entries(value)) checkPlain(each, `${path}.${name}`)
+  assert(Object.getPrototypeOf(value) === Object.prototype, 'an object is plain', { name })
+  for (const key of Object.keys(value)) checkPlain((value as Record<string, unknown>)[key], key)
 }
