@@ -9,7 +9,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, cp, lstat, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -97,10 +97,15 @@ async function reachableCopy(folder: string, user: ServerUser): Promise<string> 
   if (await reaches(user, join(folder, 'bin', 'postgres'))) return folder
   const manifest = JSON.parse(await readFile(join(folder, '..', 'package.json'), 'utf8')) as { version: string }
   const target = join(tmpdir(), `shardpay-postgres-${manifest.version}-${process.getuid?.() ?? 0}`)
+  // Whoever tidies the temporary directory up may have taken some of it.
+  if (existsSync(target) && (await filesIn(target)) !== (await filesIn(folder))) {
+    await assertOurs(target)
+    await rm(target, { recursive: true, force: true })
+  }
   if (!existsSync(target)) {
     // Complete before it has its name, so that two processes at once, or a crash, leave no half of it behind.
     const draft = await mkdtemp(`${target}.`)
-    await cp(folder, draft, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.a') })
+    await cp(folder, draft, { recursive: true, verbatimSymlinks: true, filter: isNeeded })
     await chmod(draft, 0o755)
     try {
       await rename(draft, target)
@@ -111,6 +116,15 @@ async function reachableCopy(folder: string, user: ServerUser): Promise<string> 
   }
   await assertOurs(target)
   return target
+}
+
+/** Static libraries, half of the package, are not. */
+function isNeeded(path: string): boolean {
+  return !path.endsWith('.a')
+}
+
+async function filesIn(folder: string): Promise<number> {
+  return (await readdir(folder, { recursive: true })).filter(isNeeded).length
 }
 
 /** Refuses a directory that somebody else could have put there, or could change. */
