@@ -53,6 +53,17 @@ export interface DirectoryEntry {
   readonly configuration: object
 }
 
+/** A row of the journal, decoded, with the states around it. */
+export interface PastDecision<State, Event> {
+  readonly seq: number
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly epoch: number
+  readonly events: readonly Event[]
+  readonly before: State | undefined
+  readonly after: State
+}
+
 export interface EntityKind<State, Command, Event extends object, Rejection, Effect, Answer> {
   /** Prefix of the journal's `type` column. */
   readonly name: string
@@ -81,6 +92,10 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   isClosed(state: State): boolean
   /** A query: answered from the state, appends nothing. Undefined where the command is no query. */
   read(state: State | undefined, command: Command): Answer | undefined
+  /** A query about the entity's past, not refused by {@link read}: answered from its rows, appends nothing. */
+  wantsHistory?(command: Command): boolean
+  /** @param decisions all of them, oldest first, as far as they were durable when the query's turn came. */
+  answerHistory?(decisions: readonly PastDecision<State, Event>[], command: Command): Answer
   /**
    * The key under which the command's outcome is awaited: a merchant's idempotency key, or one of the kind's own; undefined
    * for facts, timers and whatever is answered as soon as it is durable.

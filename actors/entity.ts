@@ -26,7 +26,7 @@ import type { Ask } from './ask.ts'
 import { encodeDecision } from './codec.ts'
 import type { AnyKind, EntityTimer } from './entity-kind.ts'
 import type { EntityServices } from './entity-services.ts'
-import { fold } from './fold.ts'
+import { fold, foldHistory } from './fold.ts'
 import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
 import { RunningRequests } from './running-requests.ts'
 import type { ScheduledActor } from './scheduler.ts'
@@ -208,6 +208,7 @@ export class Entity {
     const state = this.#head
     const read: unknown = kind.read(state, ask.command)
     if (read !== undefined) return this.#gate(ask, () => ask.answer(read))
+    if (kind.wantsHistory?.(ask.command) === true) return this.#gate(ask, () => this.#answerHistory(ask))
 
     const now = Math.max(this.#services.clock.now(), state === undefined ? 0 : kind.updatedAt(state))
     const epoch = this.shard.ownership.epoch
@@ -350,6 +351,24 @@ export class Entity {
       (stored) => {
         try {
           ask.answer(kind.answer(fold(kind, stored, seq), request, true))
+        } catch (error) {
+          this.#services.trouble(this, 'load_failed', error)
+          ask.unavailable('not_accepted', 'entity_unreadable')
+        }
+      },
+      () => ask.unavailable('not_accepted', 'journal_unavailable'),
+    )
+  }
+
+  /** Answers from the rows of every decision that is durable by now. */
+  #answerHistory(ask: Ask): void {
+    const { kind } = this
+    const last = this.#durable === undefined ? 0 : kind.sequence(this.#durable)
+    // Up to 0: no snapshot stands in for rows.
+    this.#services.journal.load(this.address, 0).then(
+      (stored) => {
+        try {
+          ask.answer(kind.answerHistory?.(foldHistory(kind, stored, last), ask.command))
         } catch (error) {
           this.#services.trouble(this, 'load_failed', error)
           ask.unavailable('not_accepted', 'entity_unreadable')

@@ -1,7 +1,7 @@
 /** An entity's state from its stored rows. */
 import { assert } from '../runtime/assert.ts'
 import { decodeDecision, decodeState } from './codec.ts'
-import type { AnyKind } from './entity-kind.ts'
+import type { AnyKind, PastDecision } from './entity-kind.ts'
 import type { StoredEntity } from './journal.ts'
 
 /**
@@ -28,4 +28,28 @@ export function fold(kind: AnyKind, stored: StoredEntity, last = Number.MAX_SAFE
     seq = row.seq
   }
   return state
+}
+
+/**
+ * The entity decision by decision, up to and including sequence `last`.
+ * @param stored read without a snapshot.
+ * @throws where a row cannot be read, or one is missing.
+ */
+export function foldHistory(
+  kind: AnyKind,
+  stored: StoredEntity,
+  last: number,
+): readonly PastDecision<unknown, object>[] {
+  assert(stored.snapshot === undefined, 'history is folded from the first row')
+  const decisions: PastDecision<unknown, object>[] = []
+  let before: unknown
+  for (const { seq, at, epoch, data, private: hidden } of stored.rows) {
+    if (seq > last) break
+    assert(seq === decisions.length + 1, 'an entity has no gaps', { expected: decisions.length + 1, found: seq })
+    const { events } = decodeDecision<object>(data, hidden)
+    const after = kind.apply(before, events, { seq, at, epoch })
+    decisions.push({ seq, at, epoch, events, before, after })
+    before = after
+  }
+  return decisions
 }

@@ -3,11 +3,12 @@ import type { RequestRecord } from '../domain/decision.ts'
 import { paymentIdOfEntity } from '../domain/ids.ts'
 import { transfersOf } from '../domain/ledger/posting.ts'
 import type { MerchantDirectory } from '../domain/merchant/directory.ts'
-import type { PaymentAnswer } from '../domain/payment/answers.ts'
-import type { PaymentCommand, ReadPayment, TimerKind } from '../domain/payment/commands.ts'
+import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
+import type { PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
 import { isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
+import { pageOf, publishedEvents } from '../domain/payment/history.ts'
 import { effectsOf } from '../domain/payment/plan.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
 import type { PaymentEvent } from '../domain/payment/events.ts'
@@ -15,6 +16,7 @@ import type { ConnectionProfile } from '../domain/payment/operations.ts'
 import type { PaymentRejection } from '../domain/payment/rejections.ts'
 import type { Payment } from '../domain/payment/state.ts'
 import { timersOf } from '../domain/payment/timers.ts'
+import { assert } from '../runtime/assert.ts'
 import type { Random } from '../runtime/random.ts'
 import { type EntityKind, snakeCase } from './entity-kind.ts'
 
@@ -28,12 +30,16 @@ export interface PaymentKindOptions {
 
 export type PaymentKind = EntityKind<
   Payment,
-  PaymentCommand | ReadPayment,
+  PaymentCommand | PaymentQuery,
   PaymentEvent,
   PaymentRejection,
   PaymentEffect,
-  PaymentAnswer
+  PaymentAnswer | PaymentHistoryAnswer
 >
+
+function isQuery(command: PaymentCommand | PaymentQuery): command is PaymentQuery {
+  return command.type === 'ReadPayment' || command.type === 'ReadPaymentHistory'
+}
 
 /** Key under which a shopper who came back waits; no merchant's key, which is visible ASCII. */
 const shopperReturn = '\n'
@@ -59,7 +65,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     commandType: (command) => snakeCase(command.type),
 
     decide(state, command, context) {
-      if (command.type === 'ReadPayment') return { kind: 'ignored', reason: 'a read decides nothing' }
+      if (isQuery(command)) return { kind: 'ignored', reason: 'a read decides nothing' }
       const merchant = state?.merchant ?? ('request' in command ? command.request.merchant : undefined)
       return decide(state, command, {
         paymentId: paymentIdOfEntity(context.address.entity),
@@ -92,11 +98,17 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     isClosed: (state) => isClosed(state) || statusOf(state) === 'captured',
 
     read(state, command) {
-      if (command.type !== 'ReadPayment') return undefined
+      if (!isQuery(command)) return undefined
+      // The same few steps for a payment that does not exist and for somebody else's.
       if (state === undefined || state.merchant !== command.merchant || state.mode !== command.mode) {
         return { kind: 'rejected', rejection: { code: 'payment_not_found' } }
       }
-      return { kind: 'payment', state, replayed: false }
+      return command.type === 'ReadPayment' ? { kind: 'payment', state, replayed: false } : undefined
+    },
+    wantsHistory: (command) => command.type === 'ReadPaymentHistory',
+    answerHistory(decisions, command) {
+      assert(command.type === 'ReadPaymentHistory', 'history is shown to whoever asked for it')
+      return { kind: 'history', page: pageOf(publishedEvents(decisions).toReversed(), command.page) }
     },
     requestKey(command) {
       if ('request' in command) return command.request.idempotencyKey

@@ -1,5 +1,6 @@
 /** What a payment actor answers to the gateway, through the router. Codes and values only; the gateway renders. */
 import type { RequestRecord } from '../decision.ts'
+import type { Page, PublishedEvent } from './history.ts'
 import type { PaymentRejection } from './rejections.ts'
 import type { Payment } from './state.ts'
 
@@ -16,3 +17,9 @@ export type PaymentAnswer =
   | { readonly kind: 'rejected'; readonly rejection: PaymentRejection; readonly state?: Payment }
   /** The same key is being worked on right now by another request. */
   | { readonly kind: 'in_use' }
+
+/** To a query for history. */
+export type PaymentHistoryAnswer =
+  /** A page of public events, newest first; absent where the cursor names none of this payment. */
+  | { readonly kind: 'history'; readonly page: Page<PublishedEvent> | undefined }
+  | Extract<PaymentAnswer, { kind: 'rejected' }>

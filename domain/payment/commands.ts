@@ -1,6 +1,7 @@
 /** Every command a payment takes: from merchants (may be refused) and facts from PSPs, timers and operators (never refused). */
 import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
+import type { PageRequest } from './history.ts'
 import type { OperationOutcome, PaymentMethod, RefundReason } from './operations.ts'
 import type { CaptureMethod } from './state.ts'
 
@@ -197,3 +198,13 @@ export interface ReadPayment {
   readonly merchant: string
   readonly mode: Mode
 }
+
+/** A query for what became of the payment, decision by decision: answered from its rows in the journal. */
+export interface ReadPaymentHistory {
+  readonly type: 'ReadPaymentHistory'
+  readonly merchant: string
+  readonly mode: Mode
+  readonly page: PageRequest
+}
+
+export type PaymentQuery = ReadPayment | ReadPaymentHistory

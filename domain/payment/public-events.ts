@@ -9,6 +9,7 @@
  *
  * A status that is passed through within one decision is not told: nobody could ever have read it.
  */
+import type { PaymentEvent } from './events.ts'
 import type { Payment, PaymentStatus, Refund } from './state.ts'
 
 export type PublicEventType =
@@ -31,27 +32,26 @@ export interface PublicEvent {
   readonly subject?: string
 }
 
-/** One decision of a payment: the state it left behind, and the one it was made on. */
-export interface DecisionStep {
-  readonly before: Payment | undefined
-  readonly after: Payment
-}
-
 /**
  * @param before the state that the decision was made on; undefined for the creation.
+ * @param events the decision's.
  * @param after the state with the decision folded in.
  */
-export function publicEventsOf({ before, after }: DecisionStep): readonly PublicEvent[] {
+export function publicEventsOf(
+  before: Payment | undefined,
+  events: readonly PaymentEvent[],
+  after: Payment,
+): readonly PublicEvent[] {
   const told: Omit<PublicEvent, 'index'>[] = []
   if (before === undefined) told.push({ type: 'payment.created' })
   for (const refund of after.refunds) {
     const earlier = before?.refunds.find(({ id }) => id === refund.id)
     for (const type of refundEvents(earlier, refund)) told.push({ type, subject: refund.id })
   }
+  const recorded = new Set(events.map((event) => (event.type === 'DisputeRecorded' ? event.dispute.id : undefined)))
   for (const dispute of after.disputes) {
+    if (!recorded.has(dispute.id)) continue
     const earlier = before?.disputes.find(({ id }) => id === dispute.id)
-    // Disputes are values that a fact replaces: one that is the same object was not spoken of.
-    if (earlier === dispute) continue
     if (earlier === undefined) told.push({ type: 'dispute.opened', subject: dispute.id })
     const { status } = dispute
     if ((status === 'won' || status === 'lost') && earlier?.status !== status) {
