@@ -9,6 +9,8 @@ const setupFiles = ['test/setup/process-health.ts']
 
 export default defineConfig({
   test: {
+    // the default leaves one processor idle: on two, half of what there is
+    maxWorkers: '100%',
     projects: [
       {
         test: {
