@@ -143,11 +143,27 @@ export class Stack {
   }
 
   async startServer(): Promise<void> {
-    this.server = await startProgram('bin/server.ts', [], {
+    this.server = await this.#startServer(this.#ports.merchant)
+  }
+
+  /** Another server under the same node's name, on a port of its own. */
+  async startSecondServer(): Promise<{ readonly url: string; end(): Promise<void> }> {
+    const port = await freePort()
+    const server = await this.#startServer(port)
+    return {
+      url: `http://127.0.0.1:${port}`,
+      end: async () => {
+        await server.end('SIGKILL')
+      },
+    }
+  }
+
+  #startServer(port: number): Promise<Running> {
+    return startProgram('bin/server.ts', [], {
       DATABASE_URL: this.postgres.url,
       SHARDPAY_NODE_ID: 'node-1',
       SHARDPAY_MERCHANT_HOST: '127.0.0.1',
-      SHARDPAY_MERCHANT_PORT: String(this.#ports.merchant),
+      SHARDPAY_MERCHANT_PORT: String(port),
       SHARDPAY_ID_KEY_FILE: join(this.directory, 'id-key'),
       SHARDPAY_KEY_SECRET_FILE: join(this.directory, 'key-secret'),
       SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
