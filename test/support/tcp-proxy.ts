@@ -29,6 +29,8 @@ interface Pipe {
   held: Buffer[]
   /** `from` has ended; `to` is told once nothing is held any more. */
   ended: boolean
+  /** The next bytes are lost, and the connection with them. */
+  cutOnData: boolean
 }
 
 export class TcpProxy {
@@ -124,7 +126,7 @@ export class TcpProxy {
    *   hold_all       the statement and its Sync wait: the server has nothing of it
    *   hold_sync      everything before it goes through, it waits: the server stands between Execute and Sync
    *   cut_before     everything before it goes through, then the connection is reset: the server executes and does not commit
-   *   cut_after      it goes through, then the connection is reset before the answer
+   *   cut_after      it goes through and is answered, but the answer is lost with the connection: the server has committed
    *   swallow_after  it goes through, the answers are thrown away: the server commits and the client never hears of it
    */
   atNextSync(action: SyncAction): Promise<void> {
@@ -153,8 +155,8 @@ export class TcpProxy {
     const server = connect(this.#targetPort, this.#options.targetHost ?? '127.0.0.1')
     client.setNoDelay(true)
     server.setNoDelay(true)
-    const up: Pipe = { from: client, to: server, direction: 'to_server', held: [], ended: false }
-    const down: Pipe = { from: server, to: client, direction: 'to_client', held: [], ended: false }
+    const up: Pipe = { from: client, to: server, direction: 'to_server', held: [], ended: false, cutOnData: false }
+    const down: Pipe = { from: server, to: client, direction: 'to_client', held: [], ended: false, cutOnData: false }
     for (const pipe of [up, down]) {
       this.#pipes.add(pipe)
       pipe.from.on('data', (chunk: Buffer) => this.#data(pipe, chunk))
@@ -181,6 +183,10 @@ export class TcpProxy {
 
   #pass(pipe: Pipe, chunk: Buffer): void {
     const { direction } = pipe
+    if (pipe.cutOnData) {
+      pipe.to.resetAndDestroy()
+      return
+    }
     if (this.#swallowing.has(direction)) return
     if (this.#holding.has(direction) || pipe.held.length > 0) {
       pipe.held.push(chunk)
@@ -213,12 +219,8 @@ export class TcpProxy {
         pipe.from.resetAndDestroy()
         break
       case 'cut_after':
-        // The answer cannot come before these bytes are on their way, and nothing is passed on after the swallow.
-        this.swallow('to_client')
-        pipe.to.write(chunk, () => {
-          pipe.from.resetAndDestroy()
-          this.#swallowing.delete('to_client')
-        })
+        for (const down of this.#pipes) if (down.to === pipe.from) down.cutOnData = true
+        pipe.to.write(chunk)
         break
       case 'swallow_after':
         this.swallow('to_client')
