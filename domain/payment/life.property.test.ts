@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { scaled } from '../../test/support/scale.ts'
-import { create, merchant, multicaptureMerchant } from './testing/fixtures.ts'
+import type { PaymentContext } from './context.ts'
+import { connections, create, merchant, minute, multicaptureMerchant } from './testing/fixtures.ts'
 import { compareWithBook } from './testing/book-check.ts'
 import { type Step, Walk } from './testing/walk.ts'
 import type { CreatePayment } from './commands.ts'
@@ -47,13 +48,21 @@ const payment: fc.Arbitrary<CreatePayment> = fc
   } as const)
   .map(({ returnUrl, ...more }) => create({ ...more, ...(returnUrl && { returnUrl: 'https://shop.example/back' }) }))
 
-const configuration = fc.constantFrom(merchant, multicaptureMerchant)
+/** PSPs that forget their keys soon: an inquiry is a look-up then, and may say that nothing is there. */
+const forgetful = new Map(
+  [...connections].map(([name, profile]) => [name, { ...profile, repeatWindowMs: 3 * minute, quietPeriodMs: minute }]),
+)
+
+const configuration: fc.Arbitrary<Partial<PaymentContext>> = fc.record({
+  merchant: fc.constantFrom(merchant, multicaptureMerchant),
+  connections: fc.constantFrom(connections, forgetful),
+})
 
 test('whatever merchants, PSPs, networks, timers and crashes do, every invariant of a payment holds and its end agrees with the PSP', () => {
   let eventful = 0
   fc.assert(
-    fc.property(payment, configuration, fc.array(step, { maxLength: 60, size: 'max' }), (command, merchant, steps) => {
-      const walk = new Walk({ merchant }, command)
+    fc.property(payment, configuration, fc.array(step, { maxLength: 60, size: 'max' }), (command, context, steps) => {
+      const walk = new Walk(context, command)
       for (const each of steps) walk.step(each)
       walk.finish()
       compareWithBook(walk.state, walk.psp)
@@ -73,8 +82,8 @@ test('as long as the PSP keeps its promises and nobody works in its pages, no pa
         .map((each) => (each.fate === 3 ? { ...each, fate: 0 } : each)),
     )
   fc.assert(
-    fc.property(payment, configuration, quiet, (command, merchant, steps) => {
-      const walk = new Walk({ merchant }, command)
+    fc.property(payment, configuration, quiet, (command, context, steps) => {
+      const walk = new Walk(context, command)
       for (const each of steps) walk.step(each)
       walk.finish()
       expect(walk.state.review).toBe(false)

@@ -156,11 +156,19 @@ export type PspCall = AuthorizeCall | CompleteCall | CaptureCall | VoidCall | Re
 export type RefundReason = 'duplicate' | 'fraudulent' | 'requested_by_customer'
 
 /** A payment method by token; card numbers never reach this system. */
-export interface PaymentMethod {
-  readonly type: 'card'
-  /** The PSP's token, such as `pm_card_visa`. */
-  readonly token: string
-}
+export type PaymentMethod =
+  | {
+      readonly type: 'card'
+      /** The PSP's token, such as `pm_card_visa`. */
+      readonly token: string
+    }
+  | {
+      readonly type: WalletType
+      /** What the wallet gave the merchant's page, passed through as it is: the PSP's token, or a JSON text for it. */
+      readonly token: string
+    }
+
+export type WalletType = 'apple_pay' | 'google_pay'
 
 /** What the payment machine knows of a PSP connection when it plans: static facts of the connector, and health as a hint. */
 export interface ConnectionProfile {

@@ -48,6 +48,9 @@ export function checkDecision(before: Payment | undefined, events: readonly Paym
       authorized,
     })
   }
+  if (before?.cancelRequestedAt !== undefined) {
+    assert(!events.some(({ type }) => type === 'AttemptPlanned'), 'after a cancel no other attempt is made')
+  }
   for (const operation of allOperations(after)) {
     assert(Number.isSafeInteger(operation.amountMinor) && operation.amountMinor > 0, 'an operation moves something', {
       id: operation.id,

@@ -8,6 +8,7 @@ import { assert } from '../../../runtime/assert.ts'
 import type { MerchantCommand, PaymentCommand, RecordOutcome, TimerKind } from '../commands.ts'
 import type { PaymentContext } from '../context.ts'
 import type { PaymentEffect } from '../effects.ts'
+import type { PaymentEvent } from '../events.ts'
 import { applyDecision } from '../evolve.ts'
 import type { OperationOutcome, PspCall } from '../operations.ts'
 import { callOf } from '../plan.ts'
@@ -172,6 +173,7 @@ export class Walk {
     assert(!isFact || next.decision?.kind !== 'rejected', 'a fact is never refused', { command })
     this.scenario = next
     if (next.decision?.kind !== 'accepted') return
+    this.#checkAbsence(next.decision.events)
     const started = effects(next)
     for (const { call } of started) {
       if (!this.#sent.has(call.idempotencyKey)) this.#sent.set(call.idempotencyKey, call)
@@ -179,6 +181,21 @@ export class Walk {
     this.#effects.push(...started)
     checkDecision(before, next.decision.events, this.state)
     checkCalls(this.state, this.#sent)
+  }
+
+  /** Nothing may be believed absent that can still be sent: its success would be one too many. */
+  #checkAbsence(happened: readonly PaymentEvent[]): void {
+    if (happened.some(({ type }) => type === 'ManuallyResolved')) return
+    for (const event of happened) {
+      if (event.type !== 'OperationAbsent') continue
+      const sendable = this.#effects.filter(
+        (effect) =>
+          effect.call.operationId === event.operationId &&
+          (effect.kind === 'send' || effect.repeatAllowed) &&
+          this.scenario.now <= effect.notAfter,
+      )
+      assert(sendable.length === 0, 'what is believed absent can no longer be sent', { id: event.operationId })
+    }
   }
 
   #merchant({ pick, amountMinor, verdict, again }: Step): void {
