@@ -42,6 +42,7 @@ export class TcpProxy {
   readonly #swallowing = new Set<string>()
   #latencyMs = 0
   #refusing = false
+  #swallowedBytes = 0
   #cutAfterBytes: { left: number; direction: 'to_server' | 'to_client' } | undefined
   #onSync: { action: SyncAction; reached: () => void } | undefined
 
@@ -67,6 +68,10 @@ export class TcpProxy {
 
   get connections(): number {
     return this.#pipes.size / 2
+  }
+
+  get swallowedBytes(): number {
+    return this.#swallowedBytes
   }
 
   /** New connections go there. */
@@ -187,7 +192,10 @@ export class TcpProxy {
       pipe.to.resetAndDestroy()
       return
     }
-    if (this.#swallowing.has(direction)) return
+    if (this.#swallowing.has(direction)) {
+      this.#swallowedBytes += chunk.length
+      return
+    }
     if (this.#holding.has(direction) || pipe.held.length > 0) {
       pipe.held.push(chunk)
       return
