@@ -131,6 +131,14 @@ describe('row 23: success after the end', () => {
     expect(status(given(carried, says(idOf(late, 'void'), succeeded())))).toBe('authorized')
   })
 
+  test('a shopper whom the present attempt waits for is waited for on', () => {
+    const fallen = fallenBack()
+    const awaiting = given(fallen, says(idOf(fallen, 'att', 2), { ...actionRequired, pspReference: 'psp_2' }))
+    const late = given(awaiting, says(attempt, succeeded(), { source: 'webhook', factId: 'w' }))
+    expect(status(late)).toBe('requires_action')
+    expect(timers(late)).toContainEqual({ kind: 'action_deadline', operationId: '', due: awaiting.now + hour })
+  })
+
   test('a closed payment stays closed; the compensation is legal there', () => {
     const late = given(failed, says(attempt, succeeded(), { source: 'webhook', factId: 'w' }))
     expect(status(late)).toBe('failed')

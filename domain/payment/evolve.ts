@@ -200,7 +200,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         attemptId: event.attemptId,
       }
       const next = { ...state, voids: [...state.voids, operation] }
-      return state.lifecycle.status === 'requires_action' ? moved(next, { status: 'pending' }) : next
+      const { lifecycle } = state
+      // The shopper is not waited for any more; one that another attempt waits for is.
+      const isAbort = lifecycle.status === 'requires_action' && lifecycle.attemptId === event.attemptId
+      return isAbort ? moved(next, { status: 'pending' }) : next
     }
     case 'VoidSucceeded': {
       const next = changeOperation(state, event.operationId, {
