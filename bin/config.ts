@@ -45,6 +45,18 @@ export const serverSettings = {
     'SHARDPAY_MERCHANT_PORT',
     port(8080, "Port of the merchants' API; 0 takes a free one, named by the ready line."),
   ),
+  operatorHost: setting(
+    'SHARDPAY_OPERATOR_HOST',
+    Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: 'Address of metrics and probes; it asks for no token.',
+    }),
+  ),
+  operatorPort: setting(
+    'SHARDPAY_OPERATOR_PORT',
+    port(8081, 'Port of metrics and probes; 0 takes a free one, named by the ready line.'),
+  ),
   publicUrl: optionalSetting(
     'SHARDPAY_PUBLIC_URL',
     Type.String({
@@ -102,6 +114,7 @@ export const startSettings = {
     Type.String({ description: 'Where data and secrets are kept; `.shardpay` in the project where absent.' }),
   ),
   merchantPort: setting('SHARDPAY_MERCHANT_PORT', port(8080, "Port of the merchants' API.")),
+  operatorPort: setting('SHARDPAY_OPERATOR_PORT', port(8081, 'Port of metrics and probes.')),
   simulatorPort: setting('SHARDPAY_SIMULATOR_PORT', port(12_111, 'Port of the simulated Stripe.')),
   postgresPort: setting('SHARDPAY_POSTGRES_PORT', port(54_329, 'Port of the embedded Postgres.')),
   logLevel: setting(

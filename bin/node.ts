@@ -13,7 +13,9 @@ import type { Connector } from '../psp/connector.ts'
 import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
+import { createNodeMetrics } from './node-metrics.ts'
 
 export interface NodeOptions {
   readonly databaseUrl: string
@@ -22,6 +24,7 @@ export interface NodeOptions {
   readonly stripeTest: { readonly baseUrl: string; readonly secretKey: string }
   readonly returnUrlBase: string
   readonly log: Log
+  readonly metrics: Metrics
   /** Another incarnation of this node took its shards: this one must end. */
   readonly lost: () => void
 }
@@ -62,9 +65,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock: systemClock,
   })
   const connectors = new Map<string, Connector>([[connector.profile.connection, connector]])
+  const metrics = createNodeMetrics(options.metrics)
   const pspLog = log.child({ component: 'psp' })
   const runEffect = createEffectRunner(connectors, systemClock, {
     called(connection, operation, effect, outcome, ms) {
+      metrics.called(connection, operation, effect, outcome, ms)
       pspLog.debug({ connection, operation, kind: effect, status: outcome.kind, duration_ms: Math.round(ms) }, 'called')
     },
     broken(connection, error) {
@@ -91,10 +96,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     random: systemRandom,
     limits: defaultHostLimits,
     observer: {
-      trouble: (what, error, where) => hostLog.error({ code: what, error, ...where }, 'the host is in trouble'),
+      trouble: (what, error, where) => {
+        metrics.trouble(what)
+        hostLog.error({ code: what, error, ...where }, 'the host is in trouble')
+      },
       shardUncertain: (shard) => {
         if (uncertain.size === 0) hostLog.warn({ shard }, 'the outcome of a commit is unknown: asking the journal')
         uncertain.add(shard)
+        metrics.shardUncertain()
       },
       shardRecovered: (shard) => {
         uncertain.delete(shard)
@@ -108,6 +117,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
     runEffect: (effect) => runEffect(effect as PaymentEffect),
   })
+  metrics.observe(host, journal)
   const owned = await host.open(Array.from({ length: shardCount }, (_, shard) => shard))
   if (owned.length < shardCount) throw new Error(`only ${owned.length} of ${shardCount} shards could be taken`)
   hostLog.info({ count: owned.length, incarnation: Number.parseInt(incarnation.slice(0, 8), 16) }, 'shards taken')

@@ -7,10 +7,13 @@
  */
 import { cpus } from 'node:os'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../gateway/app.ts'
+import { buildOperatorApp } from '../gateway/operator/app.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ConfigError, loadConfig, unknownVariables } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
 import { exitWithParent } from '../runtime/parent.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { serverSettings } from './config.ts'
@@ -28,6 +31,7 @@ async function main(): Promise<void> {
   for (const variable of unknownVariables('SHARDPAY_', process.env, serverSettings)) {
     if (!variable.startsWith('SHARDPAY_SUPERVISED')) log.warn({ variable }, 'nothing reads this variable')
   }
+  const metrics = createMetrics({ ofProcess: true })
   const keySecret = Buffer.from(config.keySecret, 'hex')
   const idKey = Buffer.from(config.idKey, 'hex')
   const merchantUrlOf = (port: number): string => config.publicUrl ?? `http://${config.merchantHost}:${port}`
@@ -39,6 +43,7 @@ async function main(): Promise<void> {
     stripeTest: { baseUrl: config.stripeTestUrl, secretKey: config.stripeTestSecretKey },
     returnUrlBase: `${merchantUrlOf(config.merchantPort)}/v1/return`,
     log,
+    metrics,
     lost: () => {
       log.fatal({}, 'another incarnation of this node has taken its shards: ending')
       process.exit(1)
@@ -59,9 +64,11 @@ async function main(): Promise<void> {
     log: log.child({ component: 'gateway' }),
     readiness: () => node.readiness(),
   })
+  const operator = buildOperatorApp({ metrics, readiness: () => node.readiness() })
+  await operator.listen({ host: config.operatorHost, port: config.operatorPort })
   await app.listen({ host: config.merchantHost, port: config.merchantPort })
-  const address = app.server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : config.merchantPort
+  const port = portOf(app)
+  const urls = { merchant: merchantUrlOf(port), operator: `http://${config.operatorHost}:${portOf(operator)}` }
 
   closeWithGrace({ delay: stopWithinMs, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) {
@@ -70,10 +77,17 @@ async function main(): Promise<void> {
     }
     log.info({ ...(signal !== undefined && { signal }) }, 'draining')
     await Promise.all([app.close(), node.stop()])
+    await operator.close()
   })
 
-  process.stdout.write(`${JSON.stringify({ ready: true, urls: { merchant: merchantUrlOf(port) } })}\n`)
+  process.stdout.write(`${JSON.stringify({ ready: true, urls })}\n`)
   log.info({ port, duration_ms: Math.round(performance.now() - began), count: cpus().length }, 'ready')
+}
+
+function portOf(app: FastifyInstance): number {
+  const address = app.server.address()
+  if (address === null || typeof address === 'string') throw new Error('a server that listens has a port')
+  return address.port
 }
 
 try {

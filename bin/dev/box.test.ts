@@ -4,6 +4,7 @@ import { curl, renderBox } from './box.ts'
 
 const facts = {
   merchantUrl: 'http://127.0.0.1:8080',
+  operatorUrl: 'http://127.0.0.1:8081',
   simulatorUrl: 'http://127.0.0.1:12111',
   apiKeys: [
     { merchant: 'mer_a', key: 'sk_test_aaaa' },

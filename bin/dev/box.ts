@@ -3,6 +3,7 @@ import { styleText } from 'node:util'
 
 export interface BoxFacts {
   readonly merchantUrl: string
+  readonly operatorUrl: string
   readonly simulatorUrl: string
   readonly apiKeys: readonly { readonly merchant: string; readonly key: string }[]
   /** Of the example; new at every start, because a used key answers with the first payment. */
@@ -28,6 +29,7 @@ export function renderBox(facts: BoxFacts, style: Style): string {
     `  ${style('bold', 'Shardpay is ready')}   ${style('yellow', 'DEVELOPMENT ONLY: simulated PSP, test keys, one process, no TLS')}`,
     '',
     row("merchants' API", style('cyan', facts.merchantUrl)),
+    row('operators', `${style('cyan', facts.operatorUrl)}/metrics`),
     row('simulated Stripe', `${style('cyan', facts.simulatorUrl)}   (its page shows every request it saw)`),
     ...facts.apiKeys.map(({ merchant, key }) => row('test API key', `${style('bold', key)}   (${merchant})`)),
     row('for scripts', facts.devFile),

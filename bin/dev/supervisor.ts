@@ -38,6 +38,7 @@ export interface SupervisorOptions {
 
 export interface Cluster extends DevFile {
   readonly merchantUrl: string
+  readonly operatorUrl: string
   readonly simulatorUrl: string
   readonly serverPid: number
   readonly devFile: string
@@ -102,6 +103,7 @@ export class Supervisor {
     this.#lock = await acquireLock(join(directory, 'supervisor'))
     await removeDevFile(this.#devFile)
     await assertPortFree(config.merchantPort, 'SHARDPAY_MERCHANT_PORT')
+    await assertPortFree(config.operatorPort, 'SHARDPAY_OPERATOR_PORT')
     await assertPortFree(config.simulatorPort, 'SHARDPAY_SIMULATOR_PORT')
     const secrets = await this.#step('secrets', () => loadSecrets(join(directory, 'secrets'), systemRandom))
 
@@ -132,8 +134,9 @@ export class Supervisor {
     )
     const urls = (server.ready['urls'] ?? {}) as Record<string, string>
     const merchant = urlIn(server, urls['merchant'])
+    const operator = urlIn(server, urls['operator'])
     const content: DevFile = {
-      urls: { ...urls, merchant, simulators: { stripe: simulatorUrl } },
+      urls: { ...urls, merchant, operator, simulators: { stripe: simulatorUrl } },
       api_keys: secrets.merchants.map(({ id, api_key }) => ({ merchant: id, key: api_key })),
       database_url: database.url,
       processes: [
@@ -143,7 +146,14 @@ export class Supervisor {
       ],
     }
     await writeDevFile(this.#devFile, content)
-    return { ...content, merchantUrl: merchant, simulatorUrl, serverPid: server.pid, devFile: this.#devFile }
+    return {
+      ...content,
+      merchantUrl: merchant,
+      operatorUrl: operator,
+      simulatorUrl,
+      serverPid: server.pid,
+      devFile: this.#devFile,
+    }
   }
 
   /** Ends everything that was started. @returns what went wrong in doing so; empty where all ended as it should. */
@@ -209,6 +219,8 @@ export class Supervisor {
       SHARDPAY_NODE_ID: nodeId,
       SHARDPAY_MERCHANT_HOST: host,
       SHARDPAY_MERCHANT_PORT: String(config.merchantPort),
+      SHARDPAY_OPERATOR_HOST: host,
+      SHARDPAY_OPERATOR_PORT: String(config.operatorPort),
       SHARDPAY_ID_KEY_FILE: secrets.idKeyFile,
       SHARDPAY_KEY_SECRET_FILE: secrets.keySecretFile,
       SHARDPAY_STRIPE_TEST_URL: simulatorUrl,

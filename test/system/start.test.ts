@@ -146,7 +146,12 @@ test('a busy port is named in one line with the variable that changes it, and no
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as AddressInfo
-  for (const variable of ['SHARDPAY_MERCHANT_PORT', 'SHARDPAY_SIMULATOR_PORT', 'SHARDPAY_POSTGRES_PORT']) {
+  for (const variable of [
+    'SHARDPAY_MERCHANT_PORT',
+    'SHARDPAY_OPERATOR_PORT',
+    'SHARDPAY_SIMULATOR_PORT',
+    'SHARDPAY_POSTGRES_PORT',
+  ]) {
     const started = cluster.start({ environment: { [variable]: String(port) } })
     expect(await started.exited).toBe(1)
     expect(started.output()).toContain(`port ${port} is in use: set ${variable} (docs/errors.md#port-in-use)`)

@@ -52,6 +52,7 @@ export class DevCluster {
         ...process.env,
         SHARDPAY_DIRECTORY: this.directory,
         SHARDPAY_MERCHANT_PORT: '0',
+        SHARDPAY_OPERATOR_PORT: '0',
         SHARDPAY_SIMULATOR_PORT: '0',
         SHARDPAY_POSTGRES_PORT: '0',
         DATABASE_URL: '',

@@ -164,6 +164,7 @@ export class Stack {
       SHARDPAY_NODE_ID: 'node-1',
       SHARDPAY_MERCHANT_HOST: '127.0.0.1',
       SHARDPAY_MERCHANT_PORT: String(port),
+      SHARDPAY_OPERATOR_PORT: '0',
       SHARDPAY_ID_KEY_FILE: join(this.directory, 'id-key'),
       SHARDPAY_KEY_SECRET_FILE: join(this.directory, 'key-secret'),
       SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,

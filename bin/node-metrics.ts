@@ -1,0 +1,63 @@
+/** What a node tells of itself: its host, its journal, its calls to PSPs. Names are part of the operators' contract. */
+import type { EffectObserver } from '../actors/effect-runner.ts'
+import type { Host, HostTrouble } from '../actors/host.ts'
+import type { PostgresJournal } from '../persistence/postgres-journal.ts'
+import { durationBuckets, type Metrics } from '../runtime/metrics.ts'
+
+export interface NodeMetrics {
+  readonly called: EffectObserver['called']
+  trouble(what: HostTrouble): void
+  shardUncertain(): void
+  /** Reads what the parts count by themselves, at each scrape. */
+  observe(host: Host, journal: PostgresJournal): void
+}
+
+export function createNodeMetrics(metrics: Metrics): NodeMetrics {
+  const calls = metrics.counter({
+    name: 'psp_requests_total',
+    help: 'Calls to PSPs, by what became of them.',
+    labels: ['connection', 'op', 'step', 'outcome'],
+  })
+  const callSeconds = metrics.histogram({
+    name: 'psp_request_seconds',
+    help: 'Time from releasing a call to its outcome.',
+    labels: ['connection', 'op'],
+    buckets: durationBuckets,
+  })
+  const troubles = metrics.counter({
+    name: 'host_trouble_total',
+    help: 'What should not happen in the actor host: see the log for each.',
+    labels: ['what'],
+  })
+  const commitUnknown = metrics.counter({
+    name: 'commit_unknown_total',
+    help: 'Shards whose last commit had an unknown outcome and were acquired anew.',
+  })
+  return {
+    called(connection, op, step, outcome, ms) {
+      calls.inc({ connection, op, step, outcome: outcome.kind })
+      callSeconds.observe({ connection, op }, ms / 1000)
+    },
+    trouble: (what) => troubles.inc({ what }),
+    shardUncertain: () => commitUnknown.inc(),
+    observe(host, journal) {
+      const gauge = (name: string, help: string, read: () => number): void => {
+        metrics.gauge({ name, help, collect: (each) => each.set(read()) })
+      }
+      gauge('shards_owned', 'Shards of this node.', () => host.stats().shards)
+      gauge('shards_uncertain', 'Shards that wait for the journal.', () => host.stats().uncertain)
+      gauge('actor_active', 'Entities in memory.', () => host.stats().entities)
+      gauge('actor_resident_bytes', 'Estimated memory of entities.', () => host.stats().residentBytes)
+      gauge('requests_pending', 'Commands that wait for an answer.', () => host.stats().pending)
+      gauge('timers_armed', 'Timers due within the horizon.', () => host.stats().timers)
+      gauge('journal_lanes', 'Connections that append.', () => journal.stats.lanes)
+      gauge('journal_flushes', 'Flushes since the start.', () => journal.stats.flushes)
+      gauge('journal_flush_seconds', 'Time spent in flushes since the start.', () => journal.stats.flushMs / 1000)
+      gauge('journal_durable', 'Decisions made durable since the start.', () => journal.stats.durable)
+      gauge('journal_refused', 'Decisions refused since the start.', () => journal.stats.refused)
+      gauge('journal_fenced', 'Decisions refused because another node owned the shard.', () => journal.stats.fenced)
+      gauge('journal_unknown', 'Decisions whose commit had an unknown outcome.', () => journal.stats.unknown)
+      gauge('journal_connections_lost', 'Connections lost since the start.', () => journal.stats.connectionsLost)
+    },
+  }
+}
