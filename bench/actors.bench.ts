@@ -3,26 +3,27 @@
  * journal, and the memory of a live payment actor. Everything that the journal then holds is checked against what was
  * answered, and folded anew from its rows.
  */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { decodeDecision } from '../actors/codec.ts'
 import { type CounterAnswer, type CounterEvent, counterKind } from '../actors/counter-kind.ts'
 import type { AnyKind } from '../actors/entity-kind.ts'
 import type { RouteAnswer } from '../cluster/router.ts'
-import { paymentIdOfEntity, shardCount } from '../domain/ids.ts'
-import type { PaymentAnswer } from '../domain/payment/answers.ts'
+import { shardCount } from '../domain/ids.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
 import type { PaymentEvent } from '../domain/payment/events.ts'
-import type { CaptureMethod, Payment } from '../domain/payment/state.ts'
+import type { CaptureMethod } from '../domain/payment/state.ts'
+import type { ActorMemory } from './support/actor-memory.ts'
 import { runBenchmark } from './support/benchmark.ts'
 import { closedLoop, type LoopResult } from './support/closed-loop.ts'
 import { type CpuProfile, profile, topFunctions } from './support/cpu-profile.ts'
-import { liveBytes } from './support/heap.ts'
 import { type Command, type HostRig, hexId, send, startHost } from './support/host-rig.ts'
-import { benchPayment, benchPaymentKind, createCommand, successOf } from './support/payments.ts'
+import { benchPaymentKind, isPayment, paymentCommand, successOf } from './support/payments.ts'
 import type { Table } from './support/table.ts'
 
 const rounds = 3
 const counters = 10_000
-const liveActors = 100_000
 
 interface Workload {
   readonly name: string
@@ -75,19 +76,6 @@ const workloads: readonly Workload[] = [
   onCounters(`a read each, ${counters} actors`, counters, 2000, 'Read'),
   payments,
 ]
-
-/** As a gateway makes it from a request: strings of its own, none that is a part of another. */
-function paymentCommand(index: number, captureMethod: CaptureMethod): Command {
-  const payment = benchPayment(index)
-  const payload: unknown = JSON.parse(JSON.stringify(createCommand(payment, captureMethod)))
-  return { ...payment.address, kind: 'payment', class: 'begin', payload }
-}
-
-function isPayment(answer: unknown, command: Command, status: Payment['lifecycle']['status']): boolean {
-  const payment = answer as PaymentAnswer
-  if (payment.kind !== 'payment' || payment.state.lifecycle.status !== status) return false
-  return payment.state.id === paymentIdOfEntity(command.entity)
-}
 
 /** The PSP of these benchmarks: every call succeeds, a turn later. */
 function answerAtOnce(effect: unknown): Promise<unknown> {
@@ -146,44 +134,10 @@ function wrongRows({ database }: HostRig, { name, kinds, warmUp, commands, decis
   return wrong
 }
 
-interface Memory {
-  readonly name: string
-  readonly bytesPerActor: number
-  readonly boundBytesPerActor: number
-  readonly wrong: readonly string[]
-}
-
-/**
- * Live heap with 100,000 payments less the live heap without, once the journal's rows are gone (they are Postgres's) and
- * timers are stored. Everything that the host keeps for them counts: state, actor, maps, armed timers.
- */
-async function memoryOf(captureMethod: CaptureMethod, status: 'captured' | 'authorized'): Promise<Memory> {
-  const rig = await startHost({ kinds: payments.kinds, runEffect: answerAtOnce })
-  const empty = rig.database.image()
-  const wrong: string[] = []
-  const before = await liveBytes()
-  await closedLoop({
-    concurrency: 2000,
-    count: liveActors,
-    start: async (index) => {
-      const command = paymentCommand(index, captureMethod)
-      const answer = await send<PaymentAnswer>(rig.host, command)
-      if (answer.kind !== 'answered' || !isPayment(answer.answer, command, status)) wrong.push(JSON.stringify(answer))
-    },
-  })
-  // Two rounds of the cursor: all timers of these payments are stored then, and what may leave memory may leave.
-  await new Promise<void>((resolve) => setTimeout(resolve, 3 * 500))
-  rig.database.restore(empty)
-  const bytesPerActor = ((await liveBytes()) - before) / liveActors
-  const { entities, residentBytes } = rig.host.stats()
-  if (entities !== liveActors) wrong.push(`${entities} live actors of ${liveActors}`)
-  await rig.host.stop()
-  return {
-    name: status,
-    bytesPerActor,
-    boundBytesPerActor: residentBytes / liveActors,
-    wrong: [...rig.troubles.slice(0, 10), ...wrong.slice(0, 10)],
-  }
+async function memoryOf(captureMethod: CaptureMethod): Promise<ActorMemory> {
+  const script = fileURLToPath(new URL('support/actor-memory.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [script, captureMethod])
+  return JSON.parse(stdout) as ActorMemory
 }
 
 function commandsTable(results: readonly (readonly LoopResult[])[]): Table {
@@ -205,11 +159,16 @@ function commandsTable(results: readonly (readonly LoopResult[])[]): Table {
   }
 }
 
-function memoryTable(memories: readonly Memory[]): Table {
+function memoryTable(memories: readonly ActorMemory[]): Table {
   return {
-    title: `Memory of a live payment, ${liveActors.toLocaleString('en-US')} at once`,
-    columns: ['status', 'bytes each', 'bytes each as the memory bound counts'],
-    rows: memories.map(({ name, bytesPerActor, boundBytesPerActor }) => [name, bytesPerActor, boundBytesPerActor]),
+    title: 'Memory of a live payment',
+    columns: ['status', 'live at once', 'bytes each', 'bytes each as the memory bound counts'],
+    rows: memories.map(({ status, actors, bytesPerActor, boundBytesPerActor }) => [
+      status,
+      actors,
+      bytesPerActor,
+      boundBytesPerActor,
+    ]),
   }
 }
 
@@ -231,7 +190,7 @@ await runBenchmark({
     const profiles: CpuProfile[] = []
     const profiled = await round(payments, async (work) => void profiles.push(await profile(work)))
     wrong.push(...profiled.wrong)
-    const memories = [await memoryOf('manual', 'authorized'), await memoryOf('automatic', 'captured')]
+    const memories = [await memoryOf('manual'), await memoryOf('automatic')]
     for (const memory of memories) wrong.push(...memory.wrong)
     return {
       tables: [commandsTable(results), memoryTable(memories)],

@@ -35,7 +35,13 @@ export async function startHost({ kinds, limits, runEffect }: HostRigOptions): P
     journal: new MemoryJournal(database, { node: 'bench', incarnation: String(rigs), clock: systemClock }),
     clock: systemClock,
     random: systemRandom,
-    limits: { ...defaultHostLimits, pendingMax: 1_000_000, residentBytesMax: 4 * 2 ** 30, ...limits },
+    limits: {
+      ...defaultHostLimits,
+      pendingMax: 1_000_000,
+      residentBytesMax: 4 * 2 ** 30,
+      timerPollMs: 5_000,
+      ...limits,
+    },
     observer: {
       trouble: (what, error) => troubles.push(`${what}: ${String(error)}`),
       shardLost: (shard) => troubles.push(`shard ${shard} lost`),

@@ -6,13 +6,15 @@
 import { createHash } from 'node:crypto'
 import { encodeDecision } from '../../actors/codec.ts'
 import { type PaymentKind, paymentKind } from '../../actors/payment-kind.ts'
-import { type Address, addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
+import { type Address, addressOfPayment, paymentIdOf, paymentIdOfEntity } from '../../domain/ids.ts'
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
+import type { PaymentAnswer } from '../../domain/payment/answers.ts'
 import type { CapturePayment, CreatePayment, MerchantRequest, RecordOutcome } from '../../domain/payment/commands.ts'
 import type { PaymentEffect } from '../../domain/payment/effects.ts'
 import type { ConnectionProfile } from '../../domain/payment/operations.ts'
 import type { CaptureMethod, Payment } from '../../domain/payment/state.ts'
 import { systemRandom } from '../../runtime/random.ts'
+import type { Command } from './host-rig.ts'
 
 const idKey = Buffer.alloc(32, 7)
 const merchantsCount = 1000
@@ -95,6 +97,20 @@ export function createCommand(payment: BenchPayment, captureMethod: CaptureMetho
 
 export function captureCommand(payment: BenchPayment): CapturePayment {
   return { type: 'CapturePayment', request: requestOf(payment, '-capture'), final: true }
+}
+
+/** As a gateway makes it from a request: strings of its own, none that is a part of another. */
+export function paymentCommand(index: number, captureMethod: CaptureMethod): Command {
+  const payment = benchPayment(index)
+  const payload: unknown = JSON.parse(JSON.stringify(createCommand(payment, captureMethod)))
+  return { ...payment.address, kind: 'payment', class: 'begin', payload }
+}
+
+/** Whether it is the payment that the command asked for, in this status. */
+export function isPayment(answer: unknown, command: Command, status: Payment['lifecycle']['status']): boolean {
+  const payment = answer as PaymentAnswer
+  if (payment.kind !== 'payment' || payment.state.lifecycle.status !== status) return false
+  return payment.state.id === paymentIdOfEntity(command.entity)
 }
 
 /** The PSP's success for an effect's call, as the effect runner would hand it back. */
