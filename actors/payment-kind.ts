@@ -127,7 +127,9 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     inUse: () => ({ kind: 'in_use' }),
 
     snapshot(state) {
-      const { paymentMethod, customer, description, returnUrl, ...open } = state
+      const { paymentMethod, customer, description, returnUrl, requests, ...rest } = state
+      // As a list: msgpack renames a member `__proto__`, and an idempotency key may be called that.
+      const open = { ...rest, requests: Object.values(requests) }
       const hidden = {
         ...(paymentMethod !== undefined && { paymentMethod }),
         ...(customer !== undefined && { customer }),
@@ -136,6 +138,10 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       }
       return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
     },
-    restore: (parts) => ({ ...parts.state, ...parts.private }) as Payment,
+    restore(parts) {
+      const { requests, ...rest } = parts.state as Omit<Payment, 'requests'> & { readonly requests: RequestRecord[] }
+      const byKey = Object.fromEntries(requests.map((request) => [request.idempotencyKey, request]))
+      return { ...rest, ...parts.private, requests: byKey }
+    },
   }
 }
