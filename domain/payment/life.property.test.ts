@@ -53,42 +53,56 @@ const forgetful = new Map(
   [...connections].map(([name, profile]) => [name, { ...profile, repeatWindowMs: 3 * minute, quietPeriodMs: minute }]),
 )
 
-const configuration: fc.Arbitrary<Partial<PaymentContext>> = fc.record({
-  merchant: fc.constantFrom(merchant, multicaptureMerchant),
-  connections: fc.constantFrom(connections, forgetful),
-})
+/** The long form on a busy machine. */
+const timeoutMs = 240_000
 
-test('whatever merchants, PSPs, networks, timers and crashes do, every invariant of a payment holds and its end agrees with the PSP', () => {
-  let eventful = 0
-  fc.assert(
-    fc.property(payment, configuration, fc.array(step, { maxLength: 60, size: 'max' }), (command, context, steps) => {
-      const walk = new Walk(context, command)
-      for (const each of steps) walk.step(each)
-      walk.finish()
-      compareWithBook(walk.state, walk.psp)
-      if (walk.state.captures.length > 0) eventful += 1
-    }),
-    { numRuns: scaled('propertyRuns') },
-  )
-  expect(eventful, 'lives that came to a capture').toBeGreaterThan(scaled('propertyRuns') / 10)
-})
+const configuration: fc.Arbitrary<Partial<PaymentContext>> = fc.record(
+  {
+    merchant: fc.constantFrom(merchant, multicaptureMerchant),
+    connections: fc.constantFrom(connections, forgetful),
+  },
+  timeoutMs,
+)
 
-test('as long as the PSP keeps its promises and nobody works in its pages, no payment needs a person, whatever the network, the timers and the owners do', () => {
-  const quiet = fc
-    .array(step, { maxLength: 60, size: 'max' })
-    .map((steps) =>
-      steps
-        .filter(({ kind, verdict }) => kind !== 'psp people' && verdict.kind !== 'partial')
-        .map((each) => (each.fate === 3 ? { ...each, fate: 0 } : each)),
+test(
+  'whatever merchants, PSPs, networks, timers and crashes do, every invariant of a payment holds and its end agrees with the PSP',
+  () => {
+    let eventful = 0
+    fc.assert(
+      fc.property(payment, configuration, fc.array(step, { maxLength: 60, size: 'max' }), (command, context, steps) => {
+        const walk = new Walk(context, command)
+        for (const each of steps) walk.step(each)
+        walk.finish()
+        compareWithBook(walk.state, walk.psp)
+        if (walk.state.captures.length > 0) eventful += 1
+      }),
+      { numRuns: scaled('propertyRuns') },
     )
-  fc.assert(
-    fc.property(payment, configuration, quiet, (command, context, steps) => {
-      const walk = new Walk(context, command)
-      for (const each of steps) walk.step(each)
-      walk.finish()
-      expect(walk.state.review).toBe(false)
-      compareWithBook(walk.state, walk.psp)
-    }),
-    { numRuns: scaled('propertyRuns') },
-  )
-})
+    expect(eventful, 'lives that came to a capture').toBeGreaterThan(scaled('propertyRuns') / 10)
+  },
+  timeoutMs,
+)
+
+test(
+  'as long as the PSP keeps its promises and nobody works in its pages, no payment needs a person, whatever the network, the timers and the owners do',
+  () => {
+    const quiet = fc
+      .array(step, { maxLength: 60, size: 'max' })
+      .map((steps) =>
+        steps
+          .filter(({ kind, verdict }) => kind !== 'psp people' && verdict.kind !== 'partial')
+          .map((each) => (each.fate === 3 ? { ...each, fate: 0 } : each)),
+      )
+    fc.assert(
+      fc.property(payment, configuration, quiet, (command, context, steps) => {
+        const walk = new Walk(context, command)
+        for (const each of steps) walk.step(each)
+        walk.finish()
+        expect(walk.state.review).toBe(false)
+        compareWithBook(walk.state, walk.psp)
+      }),
+      { numRuns: scaled('propertyRuns') },
+    )
+  },
+  timeoutMs,
+)
