@@ -1,10 +1,11 @@
 /**
- * Connections for everything but appends: ownership, reads, cursors. Statements here are transactions by themselves, and
- * either read, or are compare-and-set, or insert what may be inserted again; so a failure needs no classification, and
- * all of them are `journal_unavailable`.
+ * Connections for everything but appends: ownership, reads, cursors. What is sent here either reads, or is compare-and-set,
+ * or inserts what may be inserted again; so a failure needs no classification, and all of them are
+ * `journal_unavailable`.
  */
 import { type ClientBase, DatabaseError, Pool, type QueryConfig, type QueryResultRow } from 'pg'
 import { JournalError } from '../actors/journal.ts'
+import { inTransaction } from './commit.ts'
 import { clientConfig, prepareConnection, type ServerIdentity } from './connection.ts'
 import type { JournalLimits } from './journal-limits.ts'
 import { journalError } from './statement-outcome.ts'
@@ -42,6 +43,26 @@ export class DatabasePool {
     }
   }
 
+  /**
+   * Several statements in one transaction; nothing is stored where this rejects, unless the connection was lost during COMMIT.
+   * @throws {JournalError} what `work` threw, or `journal_unavailable`.
+   */
+  async transaction<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
+    try {
+      const client = await this.#pool.connect()
+      let failed = true
+      try {
+        const result = await inTransaction(client, () => work(client))
+        failed = false
+        return result
+      } finally {
+        client.release(failed)
+      }
+    } catch (error) {
+      throw error instanceof JournalError ? error : journalError('journal_unavailable', 'a transaction failed', error)
+    }
+  }
+
   /** Lets go of all connections: another server has taken over. Queries under way end on theirs. */
   renew(): void {
     const old = this.#pool
@@ -67,6 +88,8 @@ export class DatabasePool {
       ...clientConfig(databaseUrl, limits),
       query_timeout: limits.queryTimeoutMs,
       max: limits.poolMax,
+      // A connection that a load balancer or a fail-over has left on the wrong server does not stay for ever.
+      maxLifetimeSeconds: limits.connectionAgeSecondsMax,
       // Kept open: the next burst needs them at once.
       min: limits.poolMax,
       // oxlint-disable-next-line typescript/no-misused-promises -- pg-pool waits for it before it hands the connection out

@@ -132,22 +132,23 @@ class Flush {
 
   #written(sent: readonly Slice[], answer: AppendAnswer): void {
     const { written, not_owned: notOwned, no_predecessor: noPredecessor } = answer
-    let expected = 0
-    for (const slice of sent) {
-      const { held, first, appends } = slice
-      if (notOwned.includes(held.shard)) {
-        this.#fence(slice, 'journal_fenced', 'another owner has the shard')
-      } else if (noPredecessor.includes(held.shard)) {
-        this.#fence(slice, 'journal_lost_acknowledged_rows', 'the database is behind what it had acknowledged')
-      } else {
-        expected += appends.length
-        this.#tails.set(held, first + appends.length - 1)
-        for (const [index, append] of appends.entries()) {
-          this.#outcomes.set(append, { kind: 'durable', position: first + index })
-        }
+    const kept = sent.filter(({ held: { shard } }) => !notOwned.includes(shard) && !noPredecessor.includes(shard))
+    const expected = kept.reduce((rows, { appends }) => rows + appends.length, 0)
+    assert(written === expected, 'an append writes all rows of the shards it does not leave out', { written, expected })
+    for (const { held, first, appends } of kept) {
+      this.#tails.set(held, first + appends.length - 1)
+      for (const [index, append] of appends.entries()) {
+        this.#outcomes.set(append, { kind: 'durable', position: first + index })
       }
     }
-    assert(written === expected, 'an append writes all rows of the shards it does not leave out', { written, expected })
+    if (kept.length === sent.length) return
+    for (const slice of sent) {
+      const { shard } = slice.held
+      if (notOwned.includes(shard)) this.#fence(slice, 'journal_fenced', 'another owner has the shard')
+      else if (noPredecessor.includes(shard)) {
+        this.#fence(slice, 'journal_lost_acknowledged_rows', 'the database is behind what it had acknowledged')
+      }
+    }
   }
 
   async #failed(sent: readonly Slice[], error: DatabaseError): Promise<void> {

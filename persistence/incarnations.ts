@@ -28,21 +28,25 @@ export async function startIncarnation(
   details: IncarnationDetails = {},
 ): Promise<void> {
   const { node, incarnation } = self
-  await pool.query({
-    text: `UPDATE node_lease SET state = 'dead' WHERE node = $1 AND incarnation <> $2 AND state <> 'dead'`,
-    values: [node, incarnation],
-  })
-  const rows = await pool.query({
-    text: `INSERT INTO node_lease (node, incarnation, address, build, state) VALUES ($1, $2, $3, $4, 'alive')
-      ON CONFLICT DO NOTHING RETURNING node`,
-    values: [node, incarnation, details.address ?? null, details.build ?? null],
-  })
-  if (rows.length === 0) {
-    throw new JournalError(
-      'journal_fenced',
-      `incarnation ${incarnation} of ${node} has been started before, or another is starting`,
+  await pool.transaction(async (client) => {
+    // Asked first: an old incarnation that starts a second time must not end the one that lives.
+    const { rowCount } = await client.query('SELECT FROM node_lease WHERE node = $1 AND incarnation = $2', [
+      node,
+      incarnation,
+    ])
+    if (rowCount !== 0) {
+      throw new JournalError('journal_fenced', `incarnation ${incarnation} of ${node} has been started before`)
+    }
+    await client.query(`UPDATE node_lease SET state = 'dead' WHERE node = $1 AND state <> 'dead'`, [node])
+    const inserted = await client.query(
+      `INSERT INTO node_lease (node, incarnation, address, build, state) VALUES ($1, $2, $3, $4, 'alive')
+      ON CONFLICT DO NOTHING`,
+      [node, incarnation, details.address ?? null, details.build ?? null],
     )
-  }
+    if (inserted.rowCount === 0) {
+      throw new JournalError('journal_fenced', `another incarnation of ${node} is starting at this moment`)
+    }
+  })
   await terminateDead(pool, [node])
 }
 

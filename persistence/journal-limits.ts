@@ -12,6 +12,8 @@ export interface JournalLimits {
   readonly lanesMax: number
   /** Connections for everything but appends. */
   readonly poolMax: number
+  /** Then such a connection is replaced. */
+  readonly connectionAgeSecondsMax: number
   /** Entities, or proofs of ownership, in one query. */
   readonly keysPerReadMax: number
   /** How long a lock is waited for: a stale owner's uncommitted row, mostly. */
@@ -37,6 +39,7 @@ export const defaultJournalLimits: JournalLimits = {
   recordBytesMax: 512 * 1024,
   lanesMax: 2,
   poolMax: 4,
+  connectionAgeSecondsMax: 600,
   keysPerReadMax: 500,
   lockTimeoutMs: 2_000,
   statementTimeoutMs: 4_000,

@@ -22,12 +22,15 @@ export interface LaneEvents {
   connect(): Promise<Session>
   /** A connection was lost, or a try to connect failed. */
   disconnected(error: Error, session: Session | undefined): void
-  /** A flush was full and what it left has waited longer than a flush takes. */
+  /** Several flushes in a row were full, and what they left has waited longer than a flush takes. */
   crowded(): void
   flushed(outcome: FlushOutcome, elapsedMs: number): void
   /** Where a shard that has nothing in flight should be. */
   laneOf(held: HeldShard): Lane
 }
+
+/** Full flushes in a row before another lane is asked for: a burst that one lane swallows is none of them. */
+const crowdedFlushesMin = 3
 
 const acquireFirst: AppendOutcome = {
   kind: 'refused',
@@ -50,6 +53,7 @@ export class Lane {
   #pauseMs = 0
   #cancelRetry: Cancel = () => undefined
   #lastFlushMs = 0
+  #crowdedFlushes = 0
   #closing: (() => void) | undefined
 
   constructor(limits: JournalLimits, clock: Clock, events: LaneEvents) {
@@ -146,7 +150,9 @@ export class Lane {
     }
     this.#ready = left
     const [oldest] = left
-    if (oldest !== undefined && now - oldest.waitingSince > this.#lastFlushMs) this.#events.crowded()
+    const isCrowded = oldest !== undefined && now - oldest.waitingSince > this.#lastFlushMs
+    this.#crowdedFlushes = isCrowded ? this.#crowdedFlushes + 1 : 0
+    if (this.#crowdedFlushes >= crowdedFlushesMin) this.#events.crowded()
     return slices.sort((a, b) => a.held.shard - b.held.shard)
   }
 

@@ -60,9 +60,6 @@ export interface JournalStats {
   connectionsLost: number
 }
 
-/** Flushes in a row that left something waiting too long, before another lane is opened. */
-const crowdedFlushes = 3
-
 export class PostgresJournal implements Journal {
   readonly #self: Incarnation
   readonly #databaseUrl: string
@@ -78,7 +75,6 @@ export class PostgresJournal implements Journal {
   readonly #lostPids = new Set<number>()
   readonly #stats: JournalStats
   #server: ServerIdentity | undefined
-  #crowded = 0
   #opening = false
   #closed = false
 
@@ -311,18 +307,15 @@ export class PostgresJournal implements Journal {
   }
 
   #laneCrowded(): void {
-    this.#crowded += 1
-    if (this.#crowded < crowdedFlushes || this.#opening || this.#lanes.length >= this.#limits.lanesMax) return
+    if (this.#opening || this.#lanes.length >= this.#limits.lanesMax) return
     this.#opening = true
     this.#openLane().then(
       () => {
         this.#opening = false
-        this.#crowded = 0
         this.#log.info({ count: this.#lanes.length }, 'opened another lane')
       },
       (error: unknown) => {
         this.#opening = false
-        this.#crowded = 0
         this.#log.warn({ reason: describe(error) }, 'could not open another lane')
       },
     )
