@@ -175,6 +175,15 @@ describe('row 13: a capture comes to nothing', () => {
     expect(eventTypes(given(automatic, says(first, declined('hard'))))).toEqual(['OperationDeclined', 'VoidPlanned'])
   })
 
+  test('automatic, and the merchant cancels while it waits to be tried again: never tried again, even if the void fails', () => {
+    const waiting = given(automatic, says(first, declined('soft')))
+    const canceling = given(waiting, cancel())
+    const refused = given(canceling, says(idOf(canceling, 'void'), declined('hard')))
+    expect(status(refused)).toBe('authorized')
+    expect(payment(refused).captureRetryAt).toBeUndefined()
+    expect(timers(refused).map(({ kind }) => kind)).toEqual(['capture_deadline'])
+  })
+
   test('automatic, and the PSP let the authorization go meanwhile: expired, nothing is tried again', () => {
     const gone = given(automatic, external('authorization_expired', 100), says(first, declined('soft')))
     expect(status(gone)).toBe('expired')

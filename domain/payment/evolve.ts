@@ -204,7 +204,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         amountMinor: attempt === undefined ? 0 : heldMinor(state, attempt) || attempt.amountMinor,
         attemptId: event.attemptId,
       }
-      const next = { ...state, voids: [...state.voids, operation] }
+      const { captureRetryAt: _due, ...rest } = state
+      // Whoever asked to cancel does not want the money taken later, whatever becomes of the void.
+      const kept = event.cause === 'cancel' ? rest : state
+      const next = { ...kept, voids: [...state.voids, operation] }
       const { lifecycle } = state
       // The shopper is not waited for any more; one that another attempt waits for is.
       const isAbort = lifecycle.status === 'requires_action' && lifecycle.attemptId === event.attemptId
