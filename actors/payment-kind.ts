@@ -108,7 +108,8 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     wantsHistory: (command) => command.type === 'ReadPaymentHistory',
     answerHistory(decisions, command) {
       assert(command.type === 'ReadPaymentHistory', 'history is shown to whoever asked for it')
-      return { kind: 'history', page: pageOf(publishedEvents(decisions).toReversed(), command.page) }
+      const page = pageOf(publishedEvents(decisions).toReversed(), command.page)
+      return { kind: 'history', seq: decisions.at(-1)?.seq ?? 0, page }
     },
     requestKey(command) {
       if ('request' in command) return command.request.idempotencyKey

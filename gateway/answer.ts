@@ -16,16 +16,22 @@ import { httpLimits } from '../runtime/limits.ts'
 import { declineMessage } from './decline-message.ts'
 import type { Caller, Edge } from './deps.ts'
 import { errorTable } from './errors.ts'
+import { etagOf, isUnchanged } from './etag.ts'
+import type { Expansion } from './expand.ts'
+import type { PaymentView } from './payment-schema.ts'
 import type { Refusal } from './problem.ts'
-import { codeOfDecline, operationStatusView, renderPayment, renderRefund } from './render.ts'
+import { codeOfDecline, operationStatusView } from './render.ts'
 import { paymentPath, refuse } from './respond.ts'
+import { viewsOf } from './views.ts'
 
-interface Answering {
+export interface Answering {
   readonly edge: Edge
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly caller: Caller
   readonly paymentId: string
+  /** What the request expands. */
+  readonly expansion: Expansion
 }
 
 /** Answers a merchant's request that may have changed something. */
@@ -48,8 +54,7 @@ export function answerCommand(to: Answering, routed: RouteAnswer<PaymentAnswer>)
     case 'in_use':
       return refuse(to.edge, to.request, to.reply, { code: 'idempotency_key_in_use' }, to.paymentId)
     case 'rejected':
-      if (answer.state !== undefined && answer.rejection.code !== 'payment_not_found') checkOwner(to, answer.state)
-      return refuse(to.edge, to.request, to.reply, refusalOf(answer.rejection, answer.state), to.paymentId)
+      return answerRejection(to, answer.rejection, answer.state)
     case 'payment': {
       checkOwner(to, answer.state)
       assert(answer.request !== undefined, 'an answered request has its record', { payment: to.paymentId })
@@ -60,33 +65,54 @@ export function answerCommand(to: Answering, routed: RouteAnswer<PaymentAnswer>)
   }
 }
 
-/** The state that a read was answered with, or undefined where the refusal was sent already. */
-export function stateRead(to: Answering, routed: RouteAnswer<PaymentAnswer>): Payment | undefined {
+function answerRejection(to: Answering, rejection: PaymentRejection, state: Payment | undefined): FastifyReply {
+  if (state !== undefined && rejection.code !== 'payment_not_found') checkOwner(to, state)
+  const shown =
+    state !== undefined && errorTable[rejection.code].status === 409
+      ? { payment: paymentView(to, state, to.caller.apiVersion) }
+      : {}
+  return refuse(to.edge, to.request, to.reply, { ...refusalOf(rejection), ...shown }, to.paymentId)
+}
+
+type Rejected = Extract<PaymentAnswer, { kind: 'rejected' }>
+
+/** What a query was answered with, or undefined where the refusal was sent already. */
+export function answerQuery<Answer extends { readonly kind: string }>(
+  to: Omit<Answering, 'expansion'>,
+  routed: RouteAnswer<Answer | Rejected>,
+): Answer | undefined {
+  const { edge, request, reply, paymentId } = to
   if (routed.kind === 'unavailable') {
-    refuse(
-      to.edge,
-      to.request,
-      to.reply,
-      {
-        code: 'service_unavailable',
-        retryAfterSeconds: Math.ceil(routed.retryAfterMs / 1_000),
-      },
-      to.paymentId,
-    )
+    const retryAfterSeconds = Math.ceil(routed.retryAfterMs / 1_000)
+    refuse(edge, request, reply, { code: 'service_unavailable', retryAfterSeconds }, paymentId)
     return undefined
   }
   const { answer } = routed
-  assert(answer.kind !== 'in_use', 'a read has no key that could be in use', { payment: to.paymentId })
-  if (answer.kind === 'rejected') {
-    refuse(to.edge, to.request, to.reply, refusalOf(answer.rejection, undefined), to.paymentId)
+  if (isRejected(answer)) {
+    refuse(edge, request, reply, refusalOf(answer.rejection), paymentId)
     return undefined
   }
-  checkOwner(to, answer.state)
-  return answer.state
+  return answer
+}
+
+function isRejected(answer: { readonly kind: string }): answer is Rejected {
+  return answer.kind === 'rejected'
+}
+
+/** Answers a read: 304 where the client has this version already, else what `view` renders. */
+export function sendTagged(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  version: Pick<Payment, 'seq'>,
+  view: () => object,
+): FastifyReply {
+  const etag = etagOf(version)
+  reply.header('etag', etag)
+  return isUnchanged(request.headers['if-none-match'], etag) ? reply.code(304).send() : reply.send(view())
 }
 
 /** An answer that went astray must not reach another merchant, whatever went wrong on its way. */
-function checkOwner({ paymentId, caller }: Answering, state: Payment): void {
+export function checkOwner({ paymentId, caller }: Pick<Answering, 'paymentId' | 'caller'>, state: Payment): void {
   assert(state.id === paymentId, 'the answer is about the payment that was asked for', { payment: paymentId })
   assert(
     state.merchant === caller.merchant.id && state.mode === caller.mode,
@@ -98,7 +124,8 @@ function checkOwner({ paymentId, caller }: Answering, state: Payment): void {
 function answerRequest(to: Answering, state: Payment, record: RequestRecord, replayed: boolean): FastifyReply {
   const { reply } = to
   if (replayed) reply.header('idempotent-replayed', 'true')
-  reply.header('etag', `"${state.seq}"`)
+  // The version of the request that was accepted, which is another than this one's where this is a repeat.
+  reply.header('api-version', record.apiVersion).header('etag', etagOf(state))
 
   if (record.concludedSeq === undefined) {
     const poll = { next_poll_after: httpLimits.pollAfterSeconds }
@@ -106,22 +133,30 @@ function answerRequest(to: Answering, state: Payment, record: RequestRecord, rep
       .code(202)
       .header('retry-after', String(httpLimits.pollAfterSeconds))
       .header('location', locationOf(state, record))
-    return reply.send({ ...viewOf(state, record), ...poll })
+    return reply.send({ ...viewOf(to, state, record), ...poll })
   }
   const failure = failureOf(state, record)
   if (failure !== undefined) {
-    const refusal = { ...failure, payment: renderPayment(state), requestId: record.requestId }
+    const refusal = { ...failure, payment: paymentView(to, state, record.apiVersion), requestId: record.requestId }
     return refuse(to.edge, to.request, reply, refusal, state.id)
   }
-  return reply.code(201).header('location', locationOf(state, record)).send(viewOf(state, record))
+  return reply
+    .code(201)
+    .header('location', locationOf(state, record))
+    .send(viewOf(to, state, record))
+}
+
+/** The payment of an answer, or inside one: expanded as the request says, also where it expands a refund's payment. */
+function paymentView({ expansion }: Answering, state: Payment, apiVersion: string): PaymentView {
+  return viewsOf(apiVersion).payment(state, expansion['payment'] ?? expansion)
 }
 
 /** Refunds answer with the refund, all else with the payment. */
-function viewOf(state: Payment, record: RequestRecord): object {
-  if (record.operation !== 'refund') return renderPayment(state)
+function viewOf(to: Answering, state: Payment, record: RequestRecord): object {
+  if (record.operation !== 'refund') return paymentView(to, state, record.apiVersion)
   const refund = state.refunds.find(({ id }) => id === record.operationId)
   assert(refund !== undefined, 'an accepted refund is part of its payment', { payment: state.id })
-  return renderRefund(state, refund)
+  return viewsOf(record.apiVersion).refund(state, refund, to.expansion)
 }
 
 function locationOf(state: Payment, record: RequestRecord): string {
@@ -174,21 +209,20 @@ function declined(code: Refusal['code'], declineCode: string | undefined): Refus
   return { code, declineCode, message: declineMessage(declineCode, errorTable[code].message) }
 }
 
-/** A refusal of the payment machine. The payment is shown where it explains the refusal: conflicts with its state. */
-export function refusalOf(rejection: PaymentRejection, state: Payment | undefined): Refusal {
+/** A refusal of the payment machine. */
+export function refusalOf(rejection: PaymentRejection): Refusal {
   const { code } = rejection
-  const shown = state !== undefined && errorTable[code].status === 409 ? { payment: renderPayment(state) } : {}
   switch (code) {
     case 'payment_unexpected_state':
-      return { code, ...shown, currentStatus: rejection.current, allowedStatuses: rejection.allowed }
+      return { code, currentStatus: rejection.current, allowedStatuses: rejection.allowed }
     case 'operation_in_progress':
-      return { code, ...shown, operation: rejection.operationId }
+      return { code, operation: rejection.operationId }
     case 'capture_exceeds_authorization':
     case 'refund_exceeds_capture':
-      return { code, ...shown, param: 'amount', amountAvailable: rejection.availableMinor }
+      return { code, param: 'amount', amountAvailable: rejection.availableMinor }
     case 'refund_limit_reached':
-      return { code, ...shown, limit: rejection.limit }
+      return { code, limit: rejection.limit }
     default:
-      return 'param' in rejection ? { code, ...shown, param: rejection.param } : { code, ...shown }
+      return 'param' in rejection ? { code, param: rejection.param } : { code }
   }
 }

@@ -14,9 +14,14 @@ import { authenticate } from './authentication.ts'
 import { readBody } from './body.ts'
 import type { Edge, GatewayDeps } from './deps.ts'
 import { answerClientError, answerError, refuseUnknownPaths } from './error-handlers.ts'
+import { gatewayMetrics } from './metrics.ts'
+import { collectRoutes, documentRoutes } from './openapi.ts'
+import { parseQuery } from './query.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { refuseCardNumbers } from './refuse-card-numbers.ts'
 import { refuse, setCommonHeaders } from './respond.ts'
 import { healthRoutes } from './routes/health.ts'
+import { paymentHistoryRoutes } from './routes/payment-history.ts'
 import { paymentRoutes } from './routes/payments.ts'
 import { refundRoutes } from './routes/refunds.ts'
 import { shopperReturnRoute } from './routes/shopper-return.ts'
@@ -28,6 +33,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     keySecret: createSecretKey(deps.keySecret),
     errorDocsUrl: deps.errorDocsUrl ?? 'docs/errors.md',
     keyReusedStatus: deps.keyReusedStatus ?? 422,
+    metrics: gatewayMetrics(deps.metrics),
     rateLimiter: new RateLimiter(deps.clock, deps.rateLimits ?? rateLimits),
   }
   const timeouts = deps.timeouts ?? httpLimits
@@ -47,7 +53,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
       headersTimeout: timeouts.headersTimeoutMs,
       connectionsCheckingInterval: timeouts.connectionsCheckMs,
     },
-    routerOptions: { maxParamLength: httpLimits.pathParameterCharactersMax },
+    routerOptions: { maxParamLength: httpLimits.pathParameterCharactersMax, querystringParser: parseQuery },
     // A HEAD of the shopper's return address would complete an action.
     exposeHeadRoutes: false,
     // While closing, requests on open connections are answered like any other; the router says when it stops.
@@ -60,6 +66,8 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
         useDefaults: false,
         allErrors: false,
         strict: true,
+        // A payment method is a text or an object.
+        allowUnionTypes: true,
       },
     },
     clientErrorHandler(error, socket) {
@@ -77,6 +85,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     setCommonHeaders(request, reply)
     done()
   })
+  refuseCardNumbers(app, edge)
   refuseUnknownPaths(app, edge)
   app.addHook('onRequest', (request, reply, done) => {
     const { scope } = request.routeOptions.config
@@ -89,10 +98,16 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
 
   closeConnectionsWithTheirAnswers(app)
 
-  paymentRoutes(app, edge)
-  refundRoutes(app, edge)
-  shopperReturnRoute(app, edge)
-  healthRoutes(app, edge)
+  collectRoutes(app)
+  app.register((routes, _options, done) => {
+    paymentRoutes(routes, edge)
+    paymentHistoryRoutes(routes, edge)
+    refundRoutes(routes, edge)
+    shopperReturnRoute(routes, edge)
+    healthRoutes(routes, edge)
+    documentRoutes(routes)
+    done()
+  })
   return app
 }
 

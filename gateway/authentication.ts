@@ -1,9 +1,10 @@
 /**
  * Who asks, decided before a byte of the body is read: repeated headers, age of the configuration, API key, account,
- * rate, scope, in this order.
+ * rate, scope, version of the API, in this order.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findKey, type Scope, secretOf } from './api-key.ts'
+import { isApiVersion } from './api-version.ts'
 import type { Caller, Edge } from './deps.ts'
 import type { Refusal } from './problem.ts'
 
@@ -58,6 +59,10 @@ export function authenticate(
   if (!rate.allowed) return { code: 'rate_limited', retryAfterSeconds: rate.retryAfterSeconds }
   if (!key.scopes.includes(scope)) return { code: 'scope_missing', message: `The API key lacks the scope ${scope}.` }
 
-  request.caller = { merchant, key, mode: key.mode } satisfies Caller
+  const apiVersion = request.headers['api-version'] ?? key.apiVersion
+  if (typeof apiVersion !== 'string' || !isApiVersion(apiVersion)) return { code: 'api_version_unknown' }
+  reply.header('api-version', apiVersion)
+
+  request.caller = { merchant, key, mode: key.mode, apiVersion } satisfies Caller
   return undefined
 }

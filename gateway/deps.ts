@@ -6,8 +6,12 @@ import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { ApiKey, MerchantConfiguration } from '../domain/merchant/state.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
 import type { Scope } from './api-key.ts'
+import type { ApiVersion } from './api-version.ts'
+import type { ErrorCode } from './errors.ts'
+import type { GatewayMetrics } from './metrics.ts'
 import type { RateLimiter, RateLimits } from './rate-limit.ts'
 
 export interface Readiness {
@@ -34,6 +38,8 @@ export interface GatewayDeps {
   readonly log: Log
   /** What `/readyz` adds to the directory's freshness; asked at every probe, so it must be cheap. */
   readonly readiness: () => Readiness
+  /** Of this process; default: nobody looks. */
+  readonly metrics?: Metrics
   /** Where docs/errors.md is served; default `docs/errors.md`. */
   readonly errorDocsUrl?: string
   /** Status of a reused idempotency key: 422 (default), or 400 as Stripe has it. */
@@ -45,12 +51,13 @@ export interface GatewayDeps {
 }
 
 /** {@link GatewayDeps} with its defaults, as the routes get it. */
-export interface Edge extends Omit<GatewayDeps, 'idKey' | 'keySecret'> {
+export interface Edge extends Omit<GatewayDeps, 'idKey' | 'keySecret' | 'metrics'> {
   readonly idKey: KeyObject
   readonly keySecret: KeyObject
   readonly errorDocsUrl: string
   readonly keyReusedStatus: 400 | 422
   readonly rateLimiter: RateLimiter
+  readonly metrics: GatewayMetrics
 }
 
 /** Whose request it is. */
@@ -58,6 +65,8 @@ export interface Caller {
   readonly merchant: MerchantConfiguration
   readonly key: ApiKey
   readonly mode: Mode
+  /** What answers are rendered in: asked for, or the key's. */
+  readonly apiVersion: ApiVersion
 }
 
 declare module 'fastify' {
@@ -73,5 +82,7 @@ declare module 'fastify' {
     scope?: Scope
     /** A request without a body counts as one with `{}`. */
     bodyOptional?: boolean
+    /** What the document of the API says the route can answer. */
+    errors?: readonly ErrorCode[]
   }
 }

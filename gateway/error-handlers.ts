@@ -53,12 +53,14 @@ function refusalOfError(edge: Edge, error: FastifyError, request: FastifyRequest
 export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
   const routes: { pattern: RegExp; methods: string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
-    const pattern = new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+')}$`)
+    const pattern = new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+').replaceAll('*', '.*')}$`)
     const known = routes.find((route) => route.pattern.source === pattern.source)
     const methods = typeof method === 'string' ? [method] : method
     if (known === undefined) routes.push({ pattern, methods: [...methods] })
     else known.methods.push(...methods)
   })
+  // Where a handler finds that there is nothing: a file of the page of documents.
+  app.setNotFoundHandler((request, reply) => refuse(edge, request, reply, { code: 'route_not_found' }))
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) {
       done()

@@ -6,6 +6,7 @@
 import type { PaymentStatus } from '../domain/payment/state.ts'
 import { containsCardNumber } from './card-number.ts'
 import { type ErrorCode, errorTable } from './errors.ts'
+import type { CardNumberPlace } from './metrics.ts'
 import type { PaymentView } from './payment-schema.ts'
 import type { Problem } from './problem-schema.ts'
 
@@ -27,6 +28,8 @@ export interface Refusal {
   readonly amountAvailable?: number
   readonly limit?: number
   readonly operation?: string
+  /** Where the card number was, if that is the reason and it was not the body. */
+  readonly cardNumberIn?: CardNumberPlace
 }
 
 /** Carries a refusal out of where only an error can be handed on: hooks and body parsers. */

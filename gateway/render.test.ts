@@ -12,7 +12,7 @@ describe('a payment as merchants see it', () => {
       captures: [captureOf(id, { amountMinor: 1_000 })],
       refunds: [refundOf(id, { amountMinor: 400 })],
     })
-    expect(renderPayment(state)).toMatchObject({
+    expect(renderPayment(state, {})).toMatchObject({
       id,
       object: 'payment',
       status: 'captured',
@@ -42,7 +42,7 @@ describe('a payment as merchants see it', () => {
       customer: 'c1',
       returnUrl: 'https://s.example/',
     }
-    expect(renderPayment(paymentFor('k1', { ...said, metadata: { a: 'b' } }))).toMatchObject({
+    expect(renderPayment(paymentFor('k1', { ...said, metadata: { a: 'b' } }), {})).toMatchObject({
       merchant_reference: 'o1',
       description: 'tea',
       statement_descriptor: 'TEA',
@@ -50,7 +50,7 @@ describe('a payment as merchants see it', () => {
       return_url: 'https://s.example/',
       metadata: { a: 'b' },
     })
-    expect(renderPayment(paymentFor('k1'))).toMatchObject({
+    expect(renderPayment(paymentFor('k1'), {})).toMatchObject({
       merchant_reference: null,
       description: null,
       statement_descriptor: null,
@@ -69,12 +69,12 @@ describe('a payment as merchants see it', () => {
       refunds: [refundOf(id, { pspReference: 're_secret' })],
       lifecycle: { status: 'authorized', attemptId: attemptOf(id).id, captureBefore: createdAt + 1_000 },
     })
-    const text = JSON.stringify(renderPayment(state))
+    const text = JSON.stringify(renderPayment(state, {}))
     for (const hidden of ['pm_card_visa', 'pi_secret_reference', 're_secret', 'ab'.repeat(16), '"k1"', 'stripe-test']) {
       expect(text).not.toContain(hidden)
     }
-    expect(renderPayment(state).payment_method).toEqual({ type: 'card' })
-    expect(renderPayment(state).capture_before).toBe(createdAt / 1_000 + 1)
+    expect(renderPayment(state, {}).payment_method).toEqual({ type: 'card' })
+    expect(renderPayment(state, {}).capture_before).toBe(createdAt / 1_000 + 1)
   })
 
   it('says why it failed, with a decline’s code and a sentence of ours', () => {
@@ -83,7 +83,7 @@ describe('a payment as merchants see it', () => {
       lifecycle: { status: 'failed', failure: { code: 'card_declined', decline } },
       attempts: [attemptOf(id, { status: 'declined', decline })],
     })
-    const view = renderPayment(state)
+    const view = renderPayment(state, { latest_attempt: {} })
     expect(view.last_error).toEqual({
       code: 'card_declined',
       decline_code: 'expired_card',
@@ -94,6 +94,32 @@ describe('a payment as merchants see it', () => {
       failure: { code: 'card_declined', decline_code: 'expired_card' },
     })
     expect(JSON.stringify(view)).not.toContain('psp_words')
+  })
+
+  it('names what belongs to it by id, and shows it where it is expanded', () => {
+    const state = capturedPayment('k1', { refunds: [refundOf(id)] })
+    const [attempt] = state.attempts
+    const [capture] = state.captures
+    expect(renderPayment(state, {})).toMatchObject({
+      latest_attempt: attempt?.id,
+      captures: [capture?.id],
+      refunds: [refundOf(id).id],
+      disputes: [],
+    })
+    const expanded = renderPayment(state, { latest_attempt: {}, captures: {}, refunds: {} })
+    expect(expanded.latest_attempt).toMatchObject({
+      object: 'attempt',
+      payment: id,
+      psp: 'stripe',
+      status: 'succeeded',
+    })
+    expect(expanded.captures).toMatchObject([{ object: 'capture', amount: 1_000, final: true }])
+    expect(expanded.refunds).toMatchObject([{ object: 'refund', amount: 400, payment: id }])
+    expect(renderRefund(state, refundOf(id), { payment: { captures: {} } }).payment).toMatchObject({
+      id,
+      captures: [{ object: 'capture' }],
+      refunds: [refundOf(id).id],
+    })
   })
 
   it('shows every status of an operation as one of six words', () => {
@@ -115,10 +141,13 @@ describe('a payment as merchants see it', () => {
 
   it('shows a refund that the PSP took back as reversed, and one that came to nothing with its reason', () => {
     const state = capturedPayment('k1')
-    expect(renderRefund(state, refundOf(id, { reversed: true })).status).toBe('reversed')
+    expect(renderRefund(state, refundOf(id, { reversed: true }), {}).status).toBe('reversed')
     const declined = refundOf(id, { status: 'declined', decline: { class: 'hard', code: 'generic_decline' } })
-    expect(renderRefund(state, declined).failure).toEqual({ code: 'refund_declined', decline_code: 'generic_decline' })
-    expect(renderRefund(state, refundOf(id, { status: 'not_sent' })).failure).toEqual({
+    expect(renderRefund(state, declined, {}).failure).toEqual({
+      code: 'refund_declined',
+      decline_code: 'generic_decline',
+    })
+    expect(renderRefund(state, refundOf(id, { status: 'not_sent' }), {}).failure).toEqual({
       code: 'psp_unavailable',
       decline_code: null,
     })

@@ -1,6 +1,6 @@
 /**
- * A payment's state as merchants see it. Pure, and a function of the state alone: the state at a request's concluding
- * decision always gives the same answer. What a merchant must not see (payment method tokens, PSP references, nonces,
+ * A payment's state as merchants see it, version 2026-11-01. Pure, and a function of the state and of what is expanded
+ * alone: the state at a request's concluding decision always gives the same answer. What a merchant must not see (payment method tokens, PSP references, nonces,
  * our retries) is not taken over.
  */
 import type { Mode } from '../domain/ids.ts'
@@ -17,9 +17,18 @@ import type { Attempt, Capture, Dispute, Operation, Payment, Refund } from '../d
 import { unreachable } from '../runtime/assert.ts'
 import { declineMessage } from './decline-message.ts'
 import { errorTable } from './errors.ts'
-import type { OperationStatusView, PaymentView, RefundView } from './payment-schema.ts'
+import type { Expansion } from './expand.ts'
+import type {
+  AttemptView,
+  CaptureView,
+  DisputeView,
+  OperationStatusView,
+  PaymentView,
+  RefundInPaymentView,
+  RefundView,
+} from './payment-schema.ts'
 
-export function renderPayment(state: Payment): PaymentView {
+export function renderPayment(state: Payment, expansion: Expansion): PaymentView {
   const sums = amounts(state)
   const { lifecycle } = state
   const attempt = latestAttempt(state)
@@ -46,24 +55,40 @@ export function renderPayment(state: Payment): PaymentView {
       lifecycle.status === 'requires_action'
         ? { type: lifecycle.action.type, url: lifecycle.action.url, expires_at: seconds(lifecycle.actionBy) }
         : null,
-    latest_attempt: attempt === undefined ? null : renderAttempt(attempt),
+    latest_attempt:
+      attempt === undefined ? null : 'latest_attempt' in expansion ? renderAttempt(state, attempt) : attempt.id,
     last_error: lastErrorOf(state),
-    captures: state.captures.map(renderCapture),
-    refunds: state.refunds.map((refund) => renderRefund(state, refund)),
-    disputes: state.disputes.map(renderDispute),
+    captures:
+      'captures' in expansion ? state.captures.map((capture) => renderCapture(state, capture)) : idsOf(state.captures),
+    refunds:
+      'refunds' in expansion
+        ? state.refunds.map((refund) => renderRefundInPayment(state, refund))
+        : idsOf(state.refunds),
+    disputes:
+      'disputes' in expansion ? state.disputes.map((dispute) => renderDispute(state, dispute)) : idsOf(state.disputes),
     merchant_reference: state.merchantReference ?? null,
     description: state.description ?? null,
     statement_descriptor: state.statementDescriptor ?? null,
     customer: state.customer ?? null,
     return_url: state.returnUrl ?? null,
     metadata: state.metadata,
-    created: seconds(state.createdAt),
-    created_at: timestamp(state.createdAt),
+    ...times(state.createdAt),
     livemode: isLive(state.mode),
   }
 }
 
-export function renderRefund(state: Payment, refund: Refund): RefundView {
+function idsOf(parts: readonly { readonly id: string }[]): string[] {
+  return parts.map(({ id }) => id)
+}
+
+export function renderRefund(state: Payment, refund: Refund, expansion: Expansion): RefundView {
+  const { payment } = expansion
+  const view = renderRefundInPayment(state, refund)
+  return payment === undefined ? view : { ...view, payment: renderPayment(state, payment) }
+}
+
+/** A refund inside its payment, or by itself with the payment not expanded. */
+export function renderRefundInPayment(state: Payment, refund: Refund): RefundInPaymentView {
   return {
     id: refund.id,
     object: 'refund',
@@ -73,40 +98,51 @@ export function renderRefund(state: Payment, refund: Refund): RefundView {
     status: refund.reversed ? 'reversed' : operationStatusView(refund.status),
     reason: refund.reason ?? null,
     failure: failureOf(refund, 'refund_declined'),
-    created: seconds(refund.plannedAt),
-    created_at: timestamp(refund.plannedAt),
+    ...times(refund.plannedAt),
     livemode: isLive(state.mode),
   }
 }
 
-function renderAttempt(attempt: Attempt): NonNullable<PaymentView['latest_attempt']> {
+export function renderAttempt(state: Payment, attempt: Attempt): AttemptView {
   return {
     id: attempt.id,
+    object: 'attempt',
+    payment: state.id,
     psp: attempt.psp,
     status: operationStatusView(attempt.status),
+    amount: attempt.amountMinor,
+    amount_authorized: attempt.authorizedMinor,
     failure: failureOf(attempt, 'card_declined'),
-    created: seconds(attempt.plannedAt),
+    ...times(attempt.plannedAt),
+    livemode: isLive(state.mode),
   }
 }
 
-function renderCapture(capture: Capture): PaymentView['captures'][number] {
+function renderCapture(state: Payment, capture: Capture): CaptureView {
   return {
     id: capture.id,
+    object: 'capture',
+    payment: state.id,
     amount: capture.amountMinor,
     amount_reversed: capture.reversedMinor,
     final: capture.final,
     status: operationStatusView(capture.status),
     failure: failureOf(capture, 'capture_declined'),
-    created: seconds(capture.plannedAt),
+    ...times(capture.plannedAt),
+    livemode: isLive(state.mode),
   }
 }
 
-function renderDispute(dispute: Dispute): PaymentView['disputes'][number] {
+export function renderDispute(state: Payment, dispute: Dispute): DisputeView {
   return {
     id: dispute.id,
+    object: 'dispute',
+    payment: state.id,
     amount: dispute.amountMinor,
+    currency: state.currency.toLowerCase(),
     status: dispute.status,
     evidence_by: dispute.evidenceBy === undefined ? null : seconds(dispute.evidenceBy),
+    livemode: isLive(state.mode),
   }
 }
 
@@ -164,15 +200,19 @@ export function operationStatusView(status: OperationStatus): OperationStatusVie
   }
 }
 
-function seconds(milliseconds: number): number {
+function times(milliseconds: number): { created: number; created_at: string } {
+  return { created: seconds(milliseconds), created_at: timestamp(milliseconds) }
+}
+
+export function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1_000)
 }
 
 /** RFC 3339 in UTC, to the second. */
-function timestamp(milliseconds: number): string {
+export function timestamp(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
 }
 
-function isLive(mode: Mode): boolean {
+export function isLive(mode: Mode): boolean {
   return mode === 'live'
 }

@@ -10,6 +10,8 @@ const inUseRetrySeconds = 1
 /** Seconds that a client is asked to wait where nothing better is known. */
 const retryAfterDefaultSeconds = 1
 
+const cardNumberCode: ErrorCode = 'pan_not_allowed'
+
 export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   reply.headers({
     'request-id': request.id,
@@ -21,7 +23,7 @@ export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): 
 
 /** Answers with a refusal. `paymentId` is the payment that the request is about, where it is known. */
 export function refuse(
-  edge: Pick<Edge, 'errorDocsUrl' | 'keyReusedStatus'>,
+  edge: Pick<Edge, 'errorDocsUrl' | 'keyReusedStatus' | 'metrics'>,
   request: FastifyRequest,
   reply: FastifyReply,
   refusal: Refusal,
@@ -34,6 +36,7 @@ export function refuse(
     keyReusedStatus: edge.keyReusedStatus,
   }
   const problem = problemOf(refusal, context)
+  if (problem.error.code === cardNumberCode) edge.metrics.cardNumberRefused(refusal.cardNumberIn ?? 'body')
   const retryAfter = retryAfterSeconds(refusal)
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')

@@ -7,15 +7,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Envelope, TrafficClass } from '../cluster/router.ts'
 import type { RequestOperation } from '../domain/decision.ts'
-import { addressOfPayment } from '../domain/ids.ts'
-import type { PaymentAnswer } from '../domain/payment/answers.ts'
-import type { MerchantCommand, MerchantRequest, ReadPayment } from '../domain/payment/commands.ts'
+import { addressOfPayment, type Mode } from '../domain/ids.ts'
+import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
+import type { MerchantCommand, MerchantRequest, PaymentQuery, ReadPaymentHistory } from '../domain/payment/commands.ts'
+import type { PageRequest } from '../domain/payment/history.ts'
 import type { Payment } from '../domain/payment/state.ts'
 import { assert } from '../runtime/assert.ts'
 import { httpLimits } from '../runtime/limits.ts'
-import { answerCommand, stateRead } from './answer.ts'
-import { isApiVersion } from './api-version.ts'
+import { answerCommand, answerQuery, checkOwner } from './answer.ts'
 import type { Caller, Edge } from './deps.ts'
+import { expansionOf, paymentTree, refundTree } from './expand.ts'
 import { fingerprintOf, idempotencyKeyHeader, idempotencyKeyOf } from './idempotency.ts'
 import { refuse } from './respond.ts'
 
@@ -23,7 +24,7 @@ export interface Submission {
   readonly operation: RequestOperation
   /** Begins new work (shed first) or settles what began. */
   readonly class: 'begin' | 'settle'
-  readonly body: { readonly idempotency_key?: string }
+  readonly body: { readonly idempotency_key?: string; readonly expand?: readonly string[] }
   /** The body as it counts for the fingerprint: without the key, and without what only repeats the path. */
   readonly fingerprinted: object
   /** The payment that the request is about, given the idempotency key. */
@@ -45,8 +46,8 @@ export async function submit(
   })
   if (!key.ok) return refuse(edge, request, reply, { code: key.code })
   reply.header('idempotency-key', idempotencyKeyHeader(key.key))
-  const apiVersion = headerOf(request, 'api-version') ?? caller.key.apiVersion
-  if (!isApiVersion(apiVersion)) return refuse(edge, request, reply, { code: 'api_version_unknown' })
+  const expand = expansionOf(submission.body.expand, submission.operation === 'refund' ? refundTree : paymentTree)
+  if (!expand.ok) return refuse(edge, request, reply, expand.refusal)
 
   const paymentId = submission.paymentId(caller, key.key)
   const command = submission.command({
@@ -55,13 +56,13 @@ export async function submit(
     idempotencyKey: key.key,
     fingerprint: fingerprintOf(submission.operation, paymentId, submission.fingerprinted),
     requestId: request.id,
-    apiVersion,
+    apiVersion: caller.apiVersion,
   })
   const wait = waitOf(headerOf(request, 'prefer'))
   if (wait !== undefined) reply.header('preference-applied', `wait=${wait / 1_000}`)
   const envelope = envelopeOf(edge, request, paymentId, submission.class, command, wait)
   const routed = await edge.router.route<PaymentAnswer>(envelope)
-  return answerCommand({ edge, request, reply, caller, paymentId }, routed)
+  return answerCommand({ edge, request, reply, caller, paymentId, expansion: expand.expansion }, routed)
 }
 
 /** Asks the payment's actor for its state; undefined where the refusal was sent already. */
@@ -71,11 +72,44 @@ export async function read(
   reply: FastifyReply,
   paymentId: string,
 ): Promise<Payment | undefined> {
+  type Answer = Extract<PaymentAnswer, { kind: 'payment' | 'rejected' }>
+  const answer = await query<Answer>(edge, request, reply, paymentId, { type: 'ReadPayment', ...ownerOf(request) })
+  if (answer?.kind !== 'payment') return undefined
+  checkOwner({ caller: callerOf(request), paymentId }, answer.state)
+  return answer.state
+}
+
+/** Asks for a page of the payment's public events. Undefined where the refusal was sent already. */
+export async function readHistory(
+  edge: Edge,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  paymentId: string,
+  page: PageRequest,
+): Promise<Extract<PaymentHistoryAnswer, { kind: 'history' }> | undefined> {
+  const command: ReadPaymentHistory = { type: 'ReadPaymentHistory', ...ownerOf(request), page }
+  const answer = await query<PaymentHistoryAnswer>(edge, request, reply, paymentId, command)
+  if (answer?.kind !== 'history') return undefined
   const caller = callerOf(request)
-  const query: ReadPayment = { type: 'ReadPayment', merchant: caller.merchant.id, mode: caller.mode }
-  const envelope = envelopeOf(edge, request, paymentId, 'read', query, undefined)
-  const routed = await edge.router.route<PaymentAnswer>(envelope)
-  return stateRead({ edge, request, reply, caller, paymentId }, routed)
+  for (const { after } of answer.page?.items ?? []) checkOwner({ caller, paymentId }, after)
+  return answer
+}
+
+async function query<Answer extends { readonly kind: string }>(
+  edge: Edge,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  paymentId: string,
+  command: PaymentQuery,
+): Promise<Answer | undefined> {
+  const envelope = envelopeOf(edge, request, paymentId, 'read', command, undefined)
+  const routed = await edge.router.route<Answer>(envelope)
+  return answerQuery<Answer>({ edge, request, reply, caller: callerOf(request), paymentId }, routed)
+}
+
+function ownerOf(request: FastifyRequest): { readonly merchant: string; readonly mode: Mode } {
+  const { merchant, mode } = callerOf(request)
+  return { merchant: merchant.id, mode }
 }
 
 export function callerOf(request: FastifyRequest): Caller {
@@ -121,7 +155,7 @@ export function waitOf(prefer: string | undefined): number | undefined {
   return Math.min(Math.max(Number(seconds) * 1_000, httpLimits.waitMs.min), httpLimits.waitMs.max)
 }
 
-function headerOf(request: FastifyRequest, name: string): string | undefined {
+export function headerOf(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name]
   return typeof value === 'string' ? value : undefined
 }

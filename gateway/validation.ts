@@ -22,13 +22,17 @@ export function refusalOfValidation(error: FastifySchemaValidationError, value: 
         return {
           code: 'parameter_invalid',
           param,
-          message: `${shown(path)} must be ${article(text(error.params['type']))}.`,
+          message: `${shown(path)} must be ${typesOf(error.params['type'])}.`,
         }
       return { code: typeof valueAt(value, path) === 'number' ? 'amount_range' : 'amount_type', param }
     case 'minimum':
     case 'maximum':
       if (param === 'amount') return { code: 'amount_range', param }
-      return { code: 'parameter_invalid', param }
+      return {
+        code: 'parameter_invalid',
+        param,
+        message: `${shown(path)} must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${text(error.params['limit'])}.`,
+      }
     case 'minLength':
       return { code: 'parameter_invalid', param, message: `${shown(path)} must not be empty.` }
     case 'maxLength':
@@ -38,6 +42,12 @@ export function refusalOfValidation(error: FastifySchemaValidationError, value: 
         message: `${shown(path)} must have at most ${text(error.params['limit'])} characters.`,
       }
     case 'maxProperties':
+      return {
+        code: 'parameter_invalid',
+        param,
+        message: `${shown(path)} must have at most ${text(error.params['limit'])} members.`,
+      }
+    case 'maxItems':
       return {
         code: 'parameter_invalid',
         param,
@@ -57,6 +67,12 @@ export function refusalOfValidation(error: FastifySchemaValidationError, value: 
 function shown(path: readonly string[]): string {
   const [first = 'The body', ...rest] = path
   return rest.length === 0 ? first : `A member of ${first}`
+}
+
+/** `a string or an object` */
+function typesOf(types: unknown): string {
+  const names = Array.isArray(types) ? types.map(text) : text(types).split(',')
+  return names.map(article).join(' or ')
 }
 
 function article(type: string): string {

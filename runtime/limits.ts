@@ -37,6 +37,16 @@ export const httpLimits = {
   /** After a 202: when to ask again. */
   pollAfterSeconds: 2,
   idempotencyKeyCharactersMax: 255,
+  /** Parameters of a query; what is beyond counts as one unknown parameter. */
+  queryParametersMax: 50,
+  /** Levels of one path of `expand`. */
+  expandDepthMax: 4,
+  /** Paths that one request expands. */
+  expandPathsMax: 20,
+  /** Items of a page of a list. */
+  listLimit: { default: 10, max: 100 },
+  /** What a wallet gives the merchant's page. */
+  walletTokenCharactersMax: 16_384,
   metadataKeysMax: 50,
   metadataKeyCharactersMax: 40,
   metadataValueCharactersMax: 500,

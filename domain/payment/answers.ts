@@ -20,6 +20,11 @@ export type PaymentAnswer =
 
 /** To a query for history. */
 export type PaymentHistoryAnswer =
-  /** A page of public events, newest first; absent where the cursor names none of this payment. */
-  | { readonly kind: 'history'; readonly page: Page<PublishedEvent> | undefined }
+  | {
+      readonly kind: 'history'
+      /** Sequence of the last decision that was looked at. */
+      readonly seq: number
+      /** A page of public events, newest first; undefined where the cursor names none of this payment. */
+      readonly page: Page<PublishedEvent> | undefined
+    }
   | Extract<PaymentAnswer, { kind: 'rejected' }>

@@ -3,24 +3,30 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { addressOfPayment, type Mode, paymentIdOf } from '../../domain/ids.ts'
 import { amountMinorMax, isKnownCurrency } from '../../domain/money/currency.ts'
 import type { CreatePayment, MerchantRequest } from '../../domain/payment/commands.ts'
+import type { PaymentMethod } from '../../domain/payment/operations.ts'
+import { sendTagged } from '../answer.ts'
 import type { Edge } from '../deps.ts'
+import { expansionOf, paymentTree } from '../expand.ts'
+import { errorsOf, operation, PaymentParams } from '../operation.ts'
+import { paymentMethodOf } from '../payment-method.ts'
 import { PaymentSchema, PendingPaymentSchema } from '../payment-schema.ts'
 import type { Refusal } from '../problem.ts'
-import { ProblemSchema } from '../problem-schema.ts'
-import { renderPayment } from '../render.ts'
+import { expandParameter } from '../query.ts'
 import {
   CancelPaymentBody,
   CapturePaymentBody,
   ConfirmPaymentBody,
   CreatePaymentBody,
+  ExpandQuery,
   NoQuery,
+  type PaymentMethodBody,
 } from '../request-schema.ts'
 import { refuse } from '../respond.ts'
 import { isReturnUrl } from '../return-url.ts'
 import { callerOf, read, type Submission, submit } from '../submit.ts'
+import { viewsOf } from '../views.ts'
 
-const errors = { '4xx': ProblemSchema, '5xx': ProblemSchema }
-const changed = { 201: PaymentSchema, 202: PendingPaymentSchema, ...errors }
+const changed = { 201: PaymentSchema, 202: PendingPaymentSchema }
 
 interface OfPayment {
   Params: { id: string }
@@ -30,55 +36,93 @@ export function paymentRoutes(app: FastifyInstance, edge: Edge): void {
   app.post<{ Body: CreatePaymentBody }>(
     '/v1/payments',
     {
-      config: { scope: 'payments:write' },
-      schema: { body: CreatePaymentBody, querystring: NoQuery, response: changed },
+      config: { scope: 'payments:write', errors: errorsOf.create },
+      schema: {
+        ...operation(
+          'createPayment',
+          'Payments',
+          'Create a payment',
+          'Creates a payment and, unless `confirm` is false, authorizes it; with `capture_method: automatic` it is ' +
+            'captured too. 201 says what became of it, 202 that the outcome is open, 402 that it failed.',
+        ),
+        body: CreatePaymentBody,
+        querystring: NoQuery,
+        response: changed,
+      },
     },
     (request, reply) => create(edge, request, reply, request.body),
   )
 
-  app.get<OfPayment>(
+  app.get<OfPayment & { Querystring: ExpandQuery }>(
     '/v1/payments/:id',
     {
-      config: { scope: 'payments:read' },
-      schema: { querystring: NoQuery, response: { 200: PaymentSchema, ...errors } },
+      config: { scope: 'payments:read', errors: errorsOf.read },
+      schema: {
+        ...operation(
+          'getPayment',
+          'Payments',
+          'Read a payment',
+          'The payment as it is. `ETag` names its version; with `If-None-Match` the answer is 304 until it changes.',
+        ),
+        params: PaymentParams,
+        querystring: ExpandQuery,
+        response: { 200: PaymentSchema },
+      },
     },
     async (request, reply) => {
       const { id } = request.params
       if (addressOfPayment(id) === undefined) return refuse(edge, request, reply, { code: 'id_format', param: 'id' })
+      const expand = expansionOf(request.query[expandParameter], paymentTree)
+      if (!expand.ok) return refuse(edge, request, reply, expand.refusal)
       const state = await read(edge, request, reply, id)
       if (state === undefined) return reply
-      return reply.header('etag', `"${state.seq}"`).send(renderPayment(state))
+      const views = viewsOf(callerOf(request).apiVersion)
+      return sendTagged(request, reply, state, () => views.payment(state, expand.expansion))
     },
   )
 
   const writes = { scope: 'payments:write', bodyOptional: true } as const
 
-  for (const alias of ['confirm', 'authorize']) {
+  for (const alias of ['confirm', 'authorize'] as const) {
     app.post<OfPayment & { Body: ConfirmPaymentBody }>(
       `/v1/payments/:id/${alias}`,
-      { config: writes, schema: { body: ConfirmPaymentBody, querystring: NoQuery, response: changed } },
-      (request, reply) => {
-        const { payment_method, return_url } = request.body
-        const refusal = refusalOfReturnUrl(return_url, callerOf(request).mode)
-        if (refusal !== undefined) return refuse(edge, request, reply, refusal)
-        return submitTo(edge, request, reply, {
-          operation: 'confirm',
-          class: 'begin',
-          body: request.body,
-          command: (merchantRequest) => ({
-            type: 'ConfirmPayment',
-            request: merchantRequest,
-            ...(payment_method === undefined ? {} : { paymentMethod: { type: 'card', token: payment_method } }),
-            ...(return_url === undefined ? {} : { returnUrl: return_url }),
-          }),
-        })
+      {
+        config: { ...writes, errors: errorsOf.confirm },
+        schema: {
+          ...operation(
+            `${alias}Payment`,
+            'Payments',
+            alias === 'confirm' ? 'Confirm a payment' : 'Confirm a payment, by its other name',
+            'Authorizes a payment that was created with `confirm: false`, or tries again after a decline. ' +
+              '`/confirm` and `/authorize` are one operation: a repeat may use either.',
+          ),
+          params: PaymentParams,
+          body: ConfirmPaymentBody,
+          querystring: NoQuery,
+          response: changed,
+        },
       },
+      (request, reply) => confirm(edge, request, reply),
     )
   }
 
   app.post<OfPayment & { Body: CapturePaymentBody }>(
     '/v1/payments/:id/capture',
-    { config: writes, schema: { body: CapturePaymentBody, querystring: NoQuery, response: changed } },
+    {
+      config: { ...writes, errors: errorsOf.capture },
+      schema: {
+        ...operation(
+          'capturePayment',
+          'Payments',
+          'Capture a payment',
+          'Takes money that is authorized, all that is left unless `amount` says less. A final capture releases the rest.',
+        ),
+        params: PaymentParams,
+        body: CapturePaymentBody,
+        querystring: NoQuery,
+        response: changed,
+      },
+    },
     (request, reply) => {
       const { amount, final } = request.body
       return submitTo(edge, request, reply, {
@@ -97,7 +141,22 @@ export function paymentRoutes(app: FastifyInstance, edge: Edge): void {
 
   app.post<OfPayment & { Body: CancelPaymentBody }>(
     '/v1/payments/:id/cancel',
-    { config: writes, schema: { body: CancelPaymentBody, querystring: NoQuery, response: changed } },
+    {
+      config: { ...writes, errors: errorsOf.cancel },
+      schema: {
+        ...operation(
+          'cancelPayment',
+          'Payments',
+          'Cancel a payment',
+          'Ends a payment that is not captured: gives back what is authorized. While the outcome of the authorization ' +
+            'is open the answer is 202, and whatever comes is given back.',
+        ),
+        params: PaymentParams,
+        body: CancelPaymentBody,
+        querystring: NoQuery,
+        response: changed,
+      },
+    },
     (request, reply) => {
       const { reason } = request.body
       return submitTo(edge, request, reply, {
@@ -123,17 +182,24 @@ function create(
   const currency = body.currency.toUpperCase()
   const refusal = refusalOfAmount(body.amount, currency) ?? refusalOfReturnUrl(body.return_url, callerOf(request).mode)
   if (refusal !== undefined) return refuse(edge, request, reply, refusal)
+  const method = readPaymentMethod(body.payment_method)
+  if (!method.ok) return refuse(edge, request, reply, method.refusal)
   return submit(edge, request, reply, {
     operation: 'create',
     class: 'begin',
     body,
     fingerprinted: withoutKey(body),
     paymentId: (caller, key) => paymentIdOf(edge.idKey, caller.merchant.id, caller.mode, key),
-    command: (merchantRequest) => createCommand(merchantRequest, body, currency),
+    command: (merchantRequest) => createCommand(merchantRequest, body, currency, method.paymentMethod),
   })
 }
 
-function createCommand(request: MerchantRequest, body: CreatePaymentBody, currency: string): CreatePayment {
+function createCommand(
+  request: MerchantRequest,
+  body: CreatePaymentBody,
+  currency: string,
+  paymentMethod: PaymentMethod | undefined,
+): CreatePayment {
   return {
     type: 'CreatePayment',
     request,
@@ -141,7 +207,7 @@ function createCommand(request: MerchantRequest, body: CreatePaymentBody, curren
     currency,
     captureMethod: body.capture_method ?? 'automatic',
     confirm: body.confirm ?? true,
-    ...(body.payment_method === undefined ? {} : { paymentMethod: { type: 'card', token: body.payment_method } }),
+    ...(paymentMethod === undefined ? {} : { paymentMethod }),
     ...(body.merchant_reference === undefined ? {} : { merchantReference: body.merchant_reference }),
     ...(body.description === undefined ? {} : { description: body.description }),
     ...(body.statement_descriptor === undefined ? {} : { statementDescriptor: body.statement_descriptor }),
@@ -149,6 +215,30 @@ function createCommand(request: MerchantRequest, body: CreatePaymentBody, curren
     ...(body.return_url === undefined ? {} : { returnUrl: body.return_url }),
     metadata: body.metadata ?? {},
   }
+}
+
+function confirm(
+  edge: Edge,
+  request: FastifyRequest<OfPayment & { Body: ConfirmPaymentBody }>,
+  reply: FastifyReply,
+): FastifyReply | Promise<FastifyReply> {
+  const { body } = request
+  const refusal = refusalOfReturnUrl(body.return_url, callerOf(request).mode)
+  if (refusal !== undefined) return refuse(edge, request, reply, refusal)
+  const method = readPaymentMethod(body.payment_method)
+  if (!method.ok) return refuse(edge, request, reply, method.refusal)
+  const { paymentMethod } = method
+  return submitTo(edge, request, reply, {
+    operation: 'confirm',
+    class: 'begin',
+    body,
+    command: (merchantRequest) => ({
+      type: 'ConfirmPayment',
+      request: merchantRequest,
+      ...(paymentMethod === undefined ? {} : { paymentMethod }),
+      ...(body.return_url === undefined ? {} : { returnUrl: body.return_url }),
+    }),
+  })
 }
 
 /** A request about the payment in the path. */
@@ -170,6 +260,14 @@ export function submitTo(
 export function withoutKey(body: { readonly idempotency_key?: string }): object {
   const { idempotency_key: _key, ...rest } = body
   return rest
+}
+
+function readPaymentMethod(
+  body: string | PaymentMethodBody | undefined,
+):
+  | { readonly ok: true; readonly paymentMethod: PaymentMethod | undefined }
+  | { readonly ok: false; readonly refusal: Refusal } {
+  return body === undefined ? { ok: true, paymentMethod: undefined } : paymentMethodOf(body)
 }
 
 function refusalOfAmount(amount: number, currency: string): Refusal | undefined {
