@@ -145,25 +145,29 @@ class JournalLoop {
   }
 }
 
+/** `around` runs what is measured. */
 async function runJournal(
   server: BenchServer,
   loop: JournalLoop,
   { batch, lanes, journal }: Cell,
   milliseconds = cellMs,
+  around = (work: () => Promise<void>) => work(),
 ): Promise<void> {
   await loop.start(server.url, batch, lanes)
   const concurrency = batch * lanes * batchesAtOnce
   await closedLoop({ concurrency, count: concurrency * 4, start: () => loop.append() })
-  await measure(server, journal, async () => {
-    const flushesBefore = loop.flushes
-    const start = async (): Promise<void> => {
-      const began = performance.now()
-      await loop.append()
-      journal.latency.add(performance.now() - began)
-    }
-    const { count, seconds } = await closedLoop({ concurrency, count: Number.POSITIVE_INFINITY, milliseconds, start })
-    return { rows: count, statements: loop.flushes - flushesBefore, seconds }
-  })
+  const start = async (): Promise<void> => {
+    const began = performance.now()
+    await loop.append()
+    journal.latency.add(performance.now() - began)
+  }
+  await around(() =>
+    measure(server, journal, async () => {
+      const flushesBefore = loop.flushes
+      const { count, seconds } = await closedLoop({ concurrency, count: Number.POSITIVE_INFINITY, milliseconds, start })
+      return { rows: count, statements: loop.flushes - flushesBefore, seconds }
+    }),
+  )
   await loop.stop()
 }
 
@@ -268,7 +272,8 @@ await runBenchmark({
       }
       const profiles: CpuProfile[] = []
       const profiled: Cell = { batch: 100, lanes: 1, bare: noCost(), journal: noCost() }
-      profiles.push(await profile(() => runJournal(server, journalLoop, profiled, 2_000)))
+      const around = async (work: () => Promise<void>): Promise<void> => void profiles.push(await profile(work))
+      await runJournal(server, journalLoop, profiled, 3_000, around)
       const sizes = [
         ['automatic capture: authorized and captured in one step', await sizeOf(server, 'automatic')],
         ['manual capture: authorized, captured later', await sizeOf(server, 'manual')],
