@@ -43,7 +43,7 @@ export class RunningRequests {
   leave(key: string, ask: Ask): Waiter | undefined {
     const waiters = this.#byKey?.get(key)
     const left = waiters?.filter((waiter) => waiter.ask !== ask) ?? []
-    if (left.length === 0) this.#byKey?.delete(key)
+    if (left.length === 0) this.#remove(key)
     else this.#byKey?.set(key, left)
     return waiters?.find((waiter) => waiter.ask === ask)
   }
@@ -51,8 +51,13 @@ export class RunningRequests {
   /** The request has ended: those who waited for it. */
   end(key: string): readonly Waiter[] {
     const waiters = this.#byKey?.get(key) ?? []
-    this.#byKey?.delete(key)
+    this.#remove(key)
     return waiters
+  }
+
+  #remove(key: string): void {
+    this.#byKey?.delete(key)
+    if (this.#byKey?.size === 0) this.#byKey = undefined
   }
 
   /** Forgets all; answers those who waited. */

@@ -79,11 +79,13 @@ export function ended(status: OperationStatus, meta: RowMeta): OperationChange {
   return { status, endedAt: meta.at, doubt: undefined, acceptedUntil: undefined }
 }
 
-/** A member set to undefined is left out, so that a state holds no undefined and folds to the same bytes everywhere. */
+/**
+ * A member set to undefined is left out, so that a state holds no undefined and folds to the same bytes everywhere. It is
+ * left out, not deleted: an object that lost a member becomes a hash table in V8, 1.4 kB larger and slower to read.
+ */
 export function changed<O extends object>(operation: O, change: object): O {
-  const next = { ...operation, ...change } as Record<string, unknown>
-  for (const [name, value] of Object.entries(change)) if (value === undefined) delete next[name]
-  return next as O
+  const members = Object.entries({ ...operation, ...change }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(members) as O
 }
 
 export function changeOperation(

@@ -307,6 +307,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
   }
 }
 
+/** Shared by all payments: most lists of most payments stay empty. */
+const none: readonly never[] = Object.freeze([])
+const nothingSettled = Object.freeze({ grossMinor: 0, feeMinor: 0, netMinor: 0, lines: none })
+
 function created(event: Extract<PaymentEvent, { type: 'PaymentCreated' }>, meta: RowMeta): Payment {
   const { request } = event
   return remember(
@@ -325,15 +329,15 @@ function created(event: Extract<PaymentEvent, { type: 'PaymentCreated' }>, meta:
       createdAt: meta.at,
       createdKey: request.key,
       lifecycle: { status: 'created', confirmBy: meta.at + confirmWithinMs },
-      attempts: [],
-      captures: [],
-      voids: [],
-      refunds: [],
-      disputes: [],
-      settlement: { grossMinor: 0, feeMinor: 0, netMinor: 0, lines: [] },
+      attempts: none,
+      captures: none,
+      voids: none,
+      refunds: none,
+      disputes: none,
+      settlement: nothingSettled,
       review: false,
       requests: {},
-      seenFacts: [],
+      seenFacts: none,
       seq: meta.seq,
       updatedAt: meta.at,
     },
