@@ -7,7 +7,7 @@
  */
 import type { Envelope, RouteAnswer, Router } from '../cluster/router.ts'
 import { assert } from '../runtime/assert.ts'
-import type { Clock } from '../runtime/clock.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { Ask } from './ask.ts'
 import { encodeState } from './codec.ts'
@@ -105,7 +105,7 @@ export class Host implements Router {
   #pending = 0
   #stopping = false
   #stopped = false
-  #polling = false
+  #cancelPoll: Cancel | undefined
 
   constructor(options: HostOptions) {
     const { clock, journal, limits, observer } = options
@@ -174,7 +174,7 @@ export class Host implements Router {
         if (kind !== undefined && openKinds.includes(timer.kind)) this.#activate(shard, kind, timer.entity)
       }
     }
-    if (!this.#polling) this.#pollTimers()
+    if (this.#cancelPoll === undefined) this.#pollTimers()
     return opened.map(({ ownership }) => ownership.shard)
   }
 
@@ -244,6 +244,7 @@ export class Host implements Router {
     }
     await this.#flush.flush()
     this.#stopped = true
+    this.#cancelPoll?.()
     this.#recovery.stop()
     for (const shard of this.#shards.values()) {
       for (const entity of [...shard.entities.values()]) entity.remove('stopping')
@@ -346,10 +347,8 @@ export class Host implements Router {
   }
 
   #pollTimers(): void {
-    this.#polling = true
     const { clock, journal, limits, observer } = this.#options
-    clock.schedule(limits.timerPollMs, () => {
-      if (this.#stopped) return
+    this.#cancelPoll = clock.schedule(limits.timerPollMs, () => {
       const owned = [...this.#shards.values()].filter((shard) => shard.status === 'open').map((shard) => shard.number)
       journal
         .timersDue(owned, clock.now() + limits.timerHorizonMs)
@@ -359,7 +358,9 @@ export class Host implements Router {
           },
           (error: unknown) => observer.trouble('timer_poll_failed', error),
         )
-        .finally(() => this.#pollTimers())
+        .finally(() => {
+          if (!this.#stopped) this.#pollTimers()
+        })
     })
   }
 

@@ -31,6 +31,7 @@ test('npm start needs no setting at all', () => {
     databaseUrl: undefined,
     directory: undefined,
     merchantPort: 8080,
+    operatorPort: 8081,
     simulatorPort: 12_111,
     postgresPort: 54_329,
     logLevel: 'warn',

@@ -68,6 +68,19 @@ async function untilBlocked(): Promise<void> {
   }
 }
 
+/** The node's statement was executed, and its session waits for a Sync that does not come. */
+async function untilExecuted(): Promise<void> {
+  const pids = await harness.lanePids(node)
+  for (;;) {
+    const { rows } = await harness.admin.query(
+      `SELECT FROM pg_stat_activity
+       WHERE pid = ANY($1) AND state = 'active' AND wait_event = 'ClientRead' AND xact_start IS NOT NULL`,
+      [pids],
+    )
+    if (rows.length > 0) return
+  }
+}
+
 describe('a connection that ends', () => {
   test('terminated before a commit, idle: nothing is in doubt, and the next append is written on a new connection', async () => {
     const owned = await node.journal.acquire([5])
@@ -137,6 +150,7 @@ describe('a connection that freezes', () => {
     const frozen = node.proxy.atNextSync('hold_sync')
     const outcomes = appendAll(node.journal, owned, [recordOf(5, 1, 1)])
     await frozen
+    await untilExecuted()
     const other = await harness.start('node-2')
     await node.declareDead()
     expect(await other.journal.acquire([5])).toEqual([{ shard: 5, epoch: 2, openedAt: 2 }])
@@ -153,6 +167,7 @@ describe('a connection that freezes', () => {
     const frozen = node.proxy.atNextSync('hold_sync')
     const outcomes = appendAll(node.journal, owned, [recordOf(5, 1, 1)])
     await frozen
+    await untilExecuted()
     const taker = await outsider()
     await taker.query('UPDATE shard_owner SET epoch = 2 WHERE shard = 5')
     const collision = taker
@@ -185,6 +200,7 @@ describe('a connection that freezes', () => {
     const frozen = node.proxy.atNextSync('hold_sync')
     const outcomes = appendAll(node.journal, owned, [recordOf(5, 1, 1)])
     await frozen
+    await untilExecuted()
     expect(codesOf(await outcomes)).toEqual(['journal_outcome_unknown'])
     const anew = await acquire(node, [5])
     node.proxy.resume()
