@@ -40,7 +40,7 @@ export function expansionOf(paths: readonly string[] | undefined, tree: ExpandTr
       const next = Object.hasOwn(allowed, member) ? allowed[member] : undefined
       if (next === undefined) return refused(`expand can name: ${pathsOf(tree).join(', ')}.`)
       into[member] ??= {}
-      into = into[member] as Record<string, ExpandTree>
+      into = into[member]
       allowed = next
     }
   }

@@ -98,7 +98,7 @@ export function documentedSchema(schema: FastifySchema, route: Pick<RouteOptions
     response,
     security: [{ bearer: [] }, { basic: [] }],
     description: `${schema.description ?? ''}\n\nThe key needs the scope \`${scope}\`.`,
-  } as FastifySchema
+  }
 }
 
 const successes: Readonly<Record<string, string>> = {

@@ -25,7 +25,7 @@ export function collectRoutes(app: FastifyInstance): void {
     transform: ({ schema, url, route }) => ({ schema: documentedSchema(schema, route), url }),
     transformObject: (given) => {
       assertOpenApi(given)
-      return finished(given.openapiObject as Record<string, unknown>)
+      return finished(given.openapiObject)
     },
   })
 }
@@ -45,6 +45,6 @@ export function documentRoutes(app: FastifyInstance): void {
   })
 }
 
-function assertOpenApi(given: object): asserts given is { openapiObject: object } {
+function assertOpenApi(given: object): asserts given is { openapiObject: Record<string, unknown> } {
   if (!('openapiObject' in given)) throw new Error('the generator makes OpenAPI documents')
 }
