@@ -17,6 +17,8 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['withdrawal_count_limit_exceeded', 'The card’s limit was exceeded.'],
   ['currency_not_supported', 'The card does not take this currency.'],
   ['card_not_supported', 'The card does not take this kind of payment.'],
+  ['payment_method_invalid', 'The PSP does not know this payment method.'],
+  ['payment_method_not_supported', 'The PSP cannot read what the wallet gave.'],
   ['issuer_not_available', 'The card’s bank could not be reached.'],
   ['processing_error', 'The PSP could not process the payment.'],
   ['do_not_honor', 'The card’s bank declined without giving a reason.'],

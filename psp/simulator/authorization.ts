@@ -1,5 +1,5 @@
 /** Payment intents up to the issuer's answer: create, update, confirm, and the shopper's return from authentication. */
-import { type TestCard, testCard } from './cards.ts'
+import { paymentMethodOfToken, type TestCard, testCard } from './cards.ts'
 import {
   type Call,
   effectOf,
@@ -112,9 +112,9 @@ interface Confirmation {
 }
 
 function readConfirmation(parameters: Parameters, methodRequired: boolean): Confirmation {
-  const paymentMethod = methodRequired
-    ? parameters.required('payment_method')
-    : (parameters.text('payment_method') ?? null)
+  const tokenized = readTokenized(parameters)
+  const paymentMethod =
+    tokenized ?? (methodRequired ? parameters.required('payment_method') : (parameters.text('payment_method') ?? null))
   if (paymentMethod !== null && testCard(paymentMethod) === undefined) {
     throw invalidParameter('resource_missing', `No such PaymentMethod: '${paymentMethod}'`, 'payment_method')
   }
@@ -125,6 +125,19 @@ function readConfirmation(parameters: Parameters, methodRequired: boolean): Conf
   const errorOnAction = parameters.boolean('error_on_requires_action') ?? false
   parameters.boolean('off_session')
   return { paymentMethod, returnUrl, errorOnAction }
+}
+
+/** A card by token: how a wallet that was tokenized comes. Becomes the payment method that the token stands for. */
+function readTokenized(parameters: Parameters): string | undefined {
+  const data = parameters.nested('payment_method_data')
+  const type = data.oneOf('type', ['card'])
+  const token = data.nested('card').text('token')
+  if (type === undefined && token === undefined) return undefined
+  const paymentMethod = token === undefined ? undefined : paymentMethodOfToken(token)
+  if (paymentMethod === undefined) {
+    throw invalidParameter('resource_missing', `No such token: '${token ?? ''}'`, 'payment_method_data[card][token]')
+  }
+  return paymentMethod
 }
 
 /** Asks the (test) issuer. */

@@ -75,3 +75,10 @@ export function testCard(token: string): TestCard | undefined {
 }
 
 export const testCardTokens: readonly string[] = [...cards.keys()]
+
+/** Stripe's test tokens are named like its test payment methods: `tok_visa` is `pm_card_visa`. */
+export function paymentMethodOfToken(token: string): string | undefined {
+  if (!token.startsWith('tok_')) return undefined
+  const paymentMethod = `pm_card_${token.slice('tok_'.length)}`
+  return cards.has(paymentMethod) ? paymentMethod : undefined
+}

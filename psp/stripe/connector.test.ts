@@ -158,6 +158,26 @@ describe('the Stripe connector with the simulator: every operation', () => {
     expect(await effects(simulator)).toEqual([])
   })
 
+  it('takes wallets: a token of the PSP by itself or inside what Google Pay gives, not one it cannot read', async () => {
+    const { simulator, connector } = await setUp()
+    const methods = [
+      ['apple_pay', 'tok_visa', 'succeeded'],
+      ['apple_pay', 'pm_card_visa', 'succeeded'],
+      ['google_pay', '{"id":"tok_mastercard","object":"token"}', 'succeeded'],
+      ['google_pay', 'tok_chargeDeclined', 'generic_decline'],
+      ['google_pay', 'tok_nobodyHasThis', 'payment_method_invalid'],
+      ['apple_pay', '{"paymentData":{}}', 'payment_method_not_supported'],
+    ] as const
+    for (const [n, [type, token, expected]] of methods.entries()) {
+      const call = authorizeCall({ paymentMethod: { type, token }, idempotencyKey: `wallet-${n}` })
+      const outcome = await connector.send(call, inTime())
+      expect(outcome.kind === 'declined' ? outcome.decline.code : outcome.kind).toBe(expected)
+    }
+    expect(await effects(simulator)).toHaveLength(3)
+    const unreadable = authorizeCall({ paymentMethod: { type: 'apple_pay', token: '{}' } })
+    expect(await connector.inquire(unreadable, { repeatAllowed: true })).toMatchObject({ kind: 'declined' })
+  })
+
   it('declines what the state forbids: a capture too large, a second void, a refund too large', async () => {
     const { connector } = await setUp()
     const intent = await authorized(connector)

@@ -35,6 +35,7 @@ import {
   type StripeRequest,
   stripeRequestVersion,
   stripeVersion,
+  type Unrepresentable,
 } from './wire.ts'
 
 export interface StripeConnectorOptions {
@@ -109,9 +110,7 @@ export function createStripeConnector(options: StripeConnectorOptions): Connecto
   async function send(call: PspCall, { notAfter }: SendOptions): Promise<OperationOutcome> {
     if (call.kind === 'void' && call.authorizationReference === undefined) return sendVoidByOperation(call, notAfter)
     const request = requestOf(call)
-    if ('unrepresentable' in request) {
-      return request.unrepresentable === 'amount' ? amountNotSupported : { kind: 'not_sent', reason: 'request_version' }
-    }
+    if ('unrepresentable' in request) return outcomeOfUnrepresentable(request)
     const result = await exchange(request, notAfter)
     switch (result.kind) {
       case 'answer':
@@ -144,7 +143,9 @@ export function createStripeConnector(options: StripeConnectorOptions): Connecto
     const request = requestOf(call)
     if ('unrepresentable' in request) {
       // A newer release may have sent what this one cannot build.
-      return request.unrepresentable === 'amount' ? amountNotSupported : unknown('repeat_refused')
+      return request.unrepresentable === 'request_version'
+        ? unknown('repeat_refused')
+        : outcomeOfUnrepresentable(request)
     }
     const result = await exchange(request, notAfter)
     switch (result.kind) {
@@ -271,7 +272,16 @@ function requestOf(call: PspCall): ReturnType<typeof buildRequest> {
 }
 
 /** No release of this request form could ever send it: final. */
-const amountNotSupported: OperationOutcome = {
-  kind: 'declined',
-  decline: { class: 'configuration', code: 'amount_not_supported' },
+/** Nothing was sent, and nothing ever can be. */
+function outcomeOfUnrepresentable({ unrepresentable }: Unrepresentable): OperationOutcome {
+  switch (unrepresentable) {
+    case 'amount':
+      return { kind: 'declined', decline: { class: 'configuration', code: 'amount_not_supported' } }
+    case 'payment_method':
+      return { kind: 'declined', decline: { class: 'retry_elsewhere', code: 'payment_method_not_supported' } }
+    case 'request_version':
+      return { kind: 'not_sent', reason: 'request_version' }
+    default:
+      return unreachable(unrepresentable)
+  }
 }

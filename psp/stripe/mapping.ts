@@ -225,7 +225,10 @@ function refusalOf(call: PspCall, error: StripeError): Decline {
     if (state === 'canceled' && call.kind === 'void') return { class: 'hard', code: 'already_voided', ...pspCode }
     if (state === 'canceled') return { class: 'hard', code: 'authorization_canceled', ...pspCode }
   }
-  if (call.kind === 'authorize' && error.param === 'payment_method') {
+  if (
+    call.kind === 'authorize' &&
+    (error.param === 'payment_method' || error.param?.startsWith('payment_method_data') === true)
+  ) {
     return { class: 'hard', code: 'payment_method_invalid', ...pspCode }
   }
   if (call.kind === 'refund' && error.param === 'amount') return { class: 'hard', code: 'amount_too_large', ...pspCode }

@@ -13,6 +13,7 @@ import { toPspMinor } from '../../domain/money/psp-exponents.ts'
 import type { AuthorizeCall, CaptureCall, PspCall, RefundCall } from '../../domain/payment/operations.ts'
 import { unreachable } from '../../runtime/assert.ts'
 import { encodeForm, type FormValue } from './form.ts'
+import { paymentMethodFields } from './wallet.ts'
 
 /** The API version every request is sent with: fixes validation and the shape of answers. */
 export const stripeVersion = '2026-10-28.endive'
@@ -29,9 +30,9 @@ export interface StripeRequest {
   readonly idempotencyKey?: string
 }
 
-/** Stripe cannot be asked for this: it has no such currency, or no such amount of it. */
+/** Stripe cannot be asked for this: it has no such currency, or no such amount of it, or cannot read what a wallet gave. */
 export interface Unrepresentable {
-  readonly unrepresentable: 'amount' | 'request_version'
+  readonly unrepresentable: 'amount' | 'payment_method' | 'request_version'
 }
 
 /** A void needs the intent's id, which may have to be looked up first (see {@link cancelRequest}). */
@@ -56,12 +57,14 @@ export function buildRequest(call: DirectCall): StripeRequest | Unrepresentable 
 function authorizeRequest(call: AuthorizeCall): StripeRequest | Unrepresentable {
   const amount = toPspMinor('stripe', call.amountMinor, call.currency)
   if (amount === undefined) return { unrepresentable: 'amount' }
+  const paymentMethod = paymentMethodFields(call.paymentMethod)
+  if (paymentMethod === undefined) return { unrepresentable: 'payment_method' }
   return post('/v1/payment_intents', call.idempotencyKey, {
     amount,
     currency: call.currency.toLowerCase(),
     confirm: true,
     capture_method: call.captureMethod,
-    payment_method: call.paymentMethod.token,
+    ...paymentMethod,
     // Without a return address a redirect leads nowhere: then the PSP is told to decline instead of asking for one.
     ...(call.returnUrl === undefined
       ? { automatic_payment_methods: { enabled: true, allow_redirects: 'never' }, error_on_requires_action: true }
