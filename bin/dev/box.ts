@@ -40,7 +40,7 @@ export function renderBox(facts: BoxFacts, style: Style): string {
     '',
     `  ${style('bold', 'Then try')}`,
     '  - the same line again: byte for byte the same answer, with Idempotent-Replayed: true',
-    '  - pm_card_chargeDeclined, and pm_card_authenticationRequired, each with another Idempotency-Key',
+    '  - docs/quickstart.md, line by line: declines, 3-D Secure, capturing later, refunds, retries',
     `  - curl ${facts.simulatorUrl}/_admin/book   every charge the PSP made, one line each`,
     `  - kill -9 ${facts.serverPid}, npm start again, and GET the payment: what was answered is still there`,
     '',
