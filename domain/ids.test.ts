@@ -225,6 +225,15 @@ describe('the address of a name', () => {
   })
 })
 
+describe('the entity of all zeros', () => {
+  it('is the journal’s own, for the records of its epochs: no id of a payment or an operation leads there', () => {
+    const zeros = '0'.repeat(26)
+    expect(addressOfPayment(`pay_${zeros}`)).toBe(undefined)
+    expect(parseOperationId(`re_${zeros}_1`)).toBe(undefined)
+    expect(addressOfPayment(`pay_${zeros.slice(1)}4`)).toBeDefined()
+  })
+})
+
 describe('garbage', () => {
   const anyText = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 60 }),

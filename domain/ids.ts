@@ -16,7 +16,8 @@ export const hashVersion = 1
 export type Mode = 'live' | 'test'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
-const entityBase32 = '[0-9a-hjkmnp-tv-z]{25}[048cgmrw]'
+/** All zeros is no payment: the journal keeps the records of its epochs under that entity. */
+const entityBase32 = '(?!0{26})[0-9a-hjkmnp-tv-z]{25}[048cgmrw]'
 const paymentIdPattern = new RegExp(`^pay_(${entityBase32})$`)
 const operationIdPattern = new RegExp(`^(att|cap|void|re|dp)_(${entityBase32})_([1-9][0-9]{0,3})$`)
 

@@ -46,19 +46,33 @@ function refusalOfError(edge: Edge, error: FastifyError, request: FastifyRequest
   return { code: 'internal_error' }
 }
 
+interface Route {
+  /** As it was added: `/v1/payments/:id`. */
+  readonly url: string
+  readonly methods: readonly string[]
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route that the edge has, once it is ready. */
+    readonly allRoutes: readonly Route[]
+  }
+}
+
 /**
  * 404, or 405 where the path has other methods. Decided before the body is read: what nobody wants is not parsed.
  * Knows the routes that are added after it.
  */
 export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
-  const routes: { pattern: RegExp; methods: string[] }[] = []
+  const routes: (Route & { pattern: RegExp; methods: string[] })[] = []
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+').replaceAll('*', '.*')}$`)
     const known = routes.find((route) => route.pattern.source === pattern.source)
     const methods = typeof method === 'string' ? [method] : method
-    if (known === undefined) routes.push({ pattern, methods: [...methods] })
+    if (known === undefined) routes.push({ url, pattern, methods: [...methods] })
     else known.methods.push(...methods)
   })
+  app.decorate('allRoutes', routes)
   // Where a handler finds that there is nothing: a file of the page of documents.
   app.setNotFoundHandler((request, reply) => refuse(edge, request, reply, { code: 'route_not_found' }))
   app.addHook('onRequest', (request, reply, done) => {

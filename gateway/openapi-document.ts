@@ -83,9 +83,7 @@ export function documentedSchema(schema: FastifySchema, route: Pick<RouteOptions
   for (const [status, body] of Object.entries(given)) {
     response[status] = { ...body, description: successes[status] ?? 'Done.', headers: answerHeaders(writes) }
   }
-  const isConditional = !writes && 'etag' in answerHeaders(writes)
-  if (isConditional)
-    response['304'] = { type: 'null', description: 'The version that `If-None-Match` names is the newest.' }
+  if (!writes) response['304'] = { type: 'null', description: 'The version that `If-None-Match` names is the newest.' }
   for (const [status, codes] of byStatus(errors)) {
     response[status] = {
       description: codes.map((code) => `\`${code}\``).join(', '),

@@ -1,8 +1,8 @@
 /**
- * The examples that the document of the API shows. They are no prose: openapi-examples.json is what a run of these
+ * The examples that the document of the API shows. They are no prose: fixtures/openapi-examples.json is what a run of these
  * requests against a whole node answered, and a test runs them again and compares (`npx vitest -u` writes it anew).
  */
-import stored from './openapi-examples.json' with { type: 'json' }
+import stored from './fixtures/openapi-examples.json' with { type: 'json' }
 
 export interface Example {
   /** Unique. */

@@ -14,9 +14,10 @@ export function nullable<Schema extends TSchema>(
   schema: Schema,
   options: TSchemaOptions = {},
 ): TUnsafe<Static<Schema> | null> {
-  const { type } = schema as { type?: string | readonly string[] }
+  const { type, enum: words } = schema as { type?: string | readonly string[]; enum?: readonly unknown[] }
   const types = typeof type === 'string' ? [type] : (type ?? [])
-  return Type.Unsafe<Static<Schema> | null>({ ...schema, ...options, type: [...types, 'null'] })
+  const choice = words === undefined ? {} : { enum: [...words, null] }
+  return Type.Unsafe<Static<Schema> | null>({ ...schema, ...options, ...choice, type: [...types, 'null'] })
 }
 
 /** One of a few words. */

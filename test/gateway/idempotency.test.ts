@@ -156,9 +156,9 @@ describe('what is expanded', () => {
 
 describe('what is not stored', () => {
   it('a 202: a repeat waits again, and has the outcome once it is known', async () => {
-    let outcome: OperationOutcome | undefined
+    const known: OperationOutcome[] = []
     const edge = await start({
-      psp: { answer: (call) => outcome ?? (call.kind === 'authorize' ? unknown : successOf(call)) },
+      psp: { answer: (call) => known[0] ?? (call.kind === 'authorize' ? unknown : successOf(call)) },
     })
     const first = edge.send('/v1/payments', { key: 'k', body: card, headers: { prefer: 'wait=1' } })
     await edge.pass(1_100)
@@ -170,7 +170,7 @@ describe('what is not stored', () => {
       next_poll_after: 2,
     })
     expect(pending.headers).toMatchObject({ 'retry-after': '2', 'preference-applied': 'wait=1' })
-    outcome = { kind: 'declined', decline: { class: 'hard', code: 'insufficient_funds' } }
+    known.push({ kind: 'declined', decline: { class: 'hard', code: 'insufficient_funds' } })
     const second = edge.send('/v1/payments', { key: 'k', body: card })
     await edge.pass(8_000)
     const final = await second
@@ -301,7 +301,7 @@ describe('the same key for something else', () => {
       const seenBy = await Promise.all(
         [testSecret, liveSecret, otherSecret].map((secret) => edge.send(`/v1/payments/${id}`, { secret })),
       )
-      expect(seenBy.map(({ statusCode }) => statusCode).sort()).toEqual([200, 404, 404])
+      expect(seenBy.map(({ statusCode }) => statusCode).sort((a, b) => a - b)).toEqual([200, 404, 404])
     }
   })
 
@@ -382,7 +382,7 @@ describe('B44 the same request while it runs', () => {
     const edge = await start({ psp: { latencyMs: 50 } })
     const all = Array.from({ length: 100 }, () => edge.send('/v1/payments', { key: 'k', body: card }))
     await edge.pass(200)
-    const statuses = (await Promise.all(all)).map(({ statusCode }) => statusCode).sort()
+    const statuses = (await Promise.all(all)).map(({ statusCode }) => statusCode).sort((a, b) => a - b)
     expect(statuses).toEqual([201, ...Array.from({ length: 99 }, () => 409)])
     expect(sends(edge)).toEqual(['send authorize'])
   })
