@@ -33,9 +33,7 @@ export function shopperReturnRoute(app: FastifyInstance, edge: Edge): void {
     if (state === 'unknown' || !holdsNonce(state, attempt, nonce)) return page(reply, 404, 'This address is not valid.')
     const { status } = state.lifecycle
     if (state.returnUrl === undefined) return page(reply, 200, sentenceOf(status))
-    return reply
-      .header('referrer-policy', 'no-referrer')
-      .redirect(returnUrlWith(state.returnUrl, state.id, status), 303)
+    return reply.redirect(returnUrlWith(state.returnUrl, state.id, status), 303)
   })
 }
 
@@ -99,10 +97,6 @@ function page(reply: FastifyReply, status: number, sentence: string): FastifyRep
   return reply
     .code(status)
     .type('text/html; charset=utf-8')
-    .headers({
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-      'referrer-policy': 'no-referrer',
-    })
     .send(
       `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
         `<title>Payment</title><p>${sentence}</p></html>\n`,
