@@ -141,7 +141,8 @@ export function doubted(
   meta: RowMeta,
 ): Doubt {
   const before = operation.doubt
-  const inquiries = before?.inquiries ?? 0
+  // One that never came back (its node died, its answer was lost) has told nothing: it is asked again and does not count.
+  const inquiries = (before?.inquiries ?? 0) + (operation.status === 'inquiring' ? 1 : 0)
   return {
     since: before?.since ?? meta.at,
     reason: event.reason,

@@ -159,6 +159,27 @@ describe('row 23: success after the end', () => {
     expect(amounts(payment(late)).captured).toBe(0)
   })
 
+  test('a void that had been declined, after a capture in part: it is the rest that was given back, nobody has to look', () => {
+    const canceling = given(authorized, cancel())
+    const refused = given(canceling, says(idOf(canceling, 'void'), declined('hard')))
+    const taken = given(refused, capture(40, { key: 'part' }))
+    const partly = given(taken, says(idOf(taken, 'cap'), succeeded(40)))
+    const late = given(partly, says(idOf(canceling, 'void'), succeeded(), { source: 'webhook', factId: 'w' }))
+    expect(status(late)).toBe('captured')
+    expect(payment(late).review).toBe(false)
+    expect(amounts(payment(late)).captured).toBe(40)
+  })
+
+  test('a void that had been declined, after a capture of all: one of the two cannot be true', () => {
+    const canceling = given(authorized, cancel())
+    const refused = given(canceling, says(idOf(canceling, 'void'), declined('hard')))
+    const taken = given(refused, capture(undefined, { key: 'all' }))
+    const whole = given(taken, says(idOf(taken, 'cap'), succeeded()))
+    const late = given(whole, says(idOf(canceling, 'void'), succeeded(), { source: 'webhook', factId: 'w' }))
+    expect(eventTypes(late)).toEqual(['FactConflict', 'BreakRaised'])
+    expect(payment(late).review).toBe(true)
+  })
+
   test('a capture that had been declined: recorded, the status stays, a person looks', () => {
     const late = given(capturing, says(first, declined()), says(first, succeeded(), { source: 'webhook', factId: 'w' }))
     expect(status(late)).toBe('authorized')

@@ -132,7 +132,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       return changeOperation(state, event.operationId, {
         status: 'inquiring',
         ...(mayRepeat(operation, doubt, meta.at) && { repeatedUntil: repeatNotAfter(operation, meta.at) }),
-        doubt: { ...doubt, inquiries: doubt.inquiries + 1, nextInquiryAt: meta.at + inquiryWithinMs },
+        doubt: { ...doubt, nextInquiryAt: meta.at + inquiryWithinMs },
       })
     }
     case 'ManualNeeded':

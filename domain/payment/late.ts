@@ -42,10 +42,14 @@ export function late(
       return [recorded, raised, review]
     }
     case 'void': {
-      const captured = state.captures.some(
-        ({ attemptId, status }) => attemptId === operation.attemptId && status === 'succeeded',
-      )
-      if (captured || openCaptures(state).length > 0) {
+      const attempt = state.attempts.find(({ id }) => id === operation.attemptId)
+      // Captured whole, there was nothing to void. Captured in part, the rest was given back, and that is what it says.
+      const isTakenWhole =
+        attempt !== undefined &&
+        attempt.releasedMinor === 0 &&
+        heldMinor(state, attempt) === 0 &&
+        state.captures.some(({ attemptId, status }) => attemptId === attempt.id && status === 'succeeded')
+      if (isTakenWhole || openCaptures(state).length > 0) {
         return [{ type: 'FactConflict', operationId, fact: 'succeeded' }, raised]
       }
       return [...voidSucceeded(state, operation, pspReference), raised]

@@ -118,7 +118,8 @@ export function unknown(
     ...(found.repeatIsUseless === true && { repeatIsUseless: true as const }),
     ...(found.pspReference !== undefined && { pspReference: found.pspReference }),
   }
-  if ((operation.doubt?.inquiries ?? 0) < inquiriesMax) return accepted(event)
+  const answered = (operation.doubt?.inquiries ?? 0) + (operation.status === 'inquiring' ? 1 : 0)
+  if (answered < inquiriesMax) return accepted(event)
   return accepted(event, { type: 'ManualNeeded', operationId }, { type: 'ReviewOpened', reason: 'outcome_unknown' })
 }
 

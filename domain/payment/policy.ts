@@ -50,7 +50,7 @@ export const seenFactsMax = 256
 /** Keys of settlement lines kept for de-duplication. */
 export const settlementLinesMax = 1000
 
-/** Pause before the inquiry after `inquiries` were made. */
+/** Pause before the next inquiry after `inquiries` came back without an outcome. */
 export function inquiryPauseMs(inquiries: number): number {
   return inquiryPausesMs[Math.min(inquiries, inquiryPausesMs.length - 1)] ?? day
 }

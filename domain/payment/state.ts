@@ -94,7 +94,7 @@ interface OperationBase {
 export interface Doubt {
   readonly since: number
   readonly reason: UnknownReason
-  /** Inquiries made so far. */
+  /** Inquiries that came back without an outcome. */
   readonly inquiries: number
   /** When to ask next; while `inquiring`, when to ask again if no answer came. */
   readonly nextInquiryAt: number
