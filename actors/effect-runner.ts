@@ -37,6 +37,7 @@ export function createEffectRunner(
       outcome,
       source: effect.kind === 'send' ? 'response' : 'inquiry',
       firstSend: effect.kind === 'send',
+      ...(effect.kind === 'inquire' && { askedAt: effect.askedAt }),
       step: call.kind === 'complete' ? 'complete' : 'authorize',
     }
   }

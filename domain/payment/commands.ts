@@ -80,6 +80,8 @@ export interface RecordOutcome {
   readonly firstSend: boolean
   /** Which step of an authorization this answers; `authorize` for all other operations. */
   readonly step?: 'authorize' | 'complete'
+  /** Inquiries: unix milliseconds of the decision to ask, before which the PSP's answer may not have been given. */
+  readonly askedAt?: number
   /** PSP event identity, for de-duplication of webhooks. */
   readonly factId?: string
 }

@@ -369,7 +369,13 @@ describe('rows 9 and 10: nobody knows', () => {
     const [sent] = effects(pending)
     const inquiry = fire(unknown, 'inquiry', attempt)
     expect(effects(inquiry)).toEqual([
-      { kind: 'inquire', call: sent?.call, repeatAllowed: true, notAfter: inquiry.now + primary.sendWithinMs },
+      {
+        kind: 'inquire',
+        call: sent?.call,
+        repeatAllowed: true,
+        notAfter: inquiry.now + primary.sendWithinMs,
+        askedAt: inquiry.now,
+      },
     ])
     const asked = fire(later(inquiry, primary.repeatWindowMs), 'inquiry', attempt)
     expect(effects(asked)).toMatchObject([{ kind: 'inquire', call: sent?.call, repeatAllowed: false }])
@@ -407,15 +413,28 @@ describe('rows 9 and 10: nobody knows', () => {
     expect(status(given(inquiry, says(attempt, actionRequired, { source: 'inquiry' })))).toBe('requires_action')
   })
 
+  test('row 10: an inquiry made before that time says nothing, however late its answer comes: the request may have taken effect since', () => {
+    const unknown = given(pending, says(attempt, timedOut))
+    const inquiry = fire(unknown, 'inquiry', attempt)
+    const askedAt = inquiry.now
+    const late = given(later(inquiry, day), says(attempt, absent, { source: 'inquiry', askedAt }))
+    expect(payment(late).attempts).toMatchObject([{ status: 'unknown', doubt: { reason: 'not_found_yet' } }])
+    expect(status(late)).toBe('pending')
+  })
+
   test('row 10: absent is believed from inquiries alone, a quiet period after the request can last have been sent', () => {
     const inquiry = fire(unknown, 'inquiry', attempt)
     const lastSend = inquiry.now + primary.sendWithinMs
     const at = (now: number) => ({ ...inquiry, now })
-    const early = given(at(lastSend + primary.quietPeriodMs - 1), says(attempt, absent, { source: 'inquiry' }))
+    const askedAt = lastSend + primary.quietPeriodMs - 1
+    const early = given(at(askedAt), says(attempt, absent, { source: 'inquiry', askedAt }))
     expect(payment(early).attempts).toMatchObject([{ status: 'unknown' }])
     const said = given(at(lastSend + primary.quietPeriodMs), says(attempt, absent, { source: 'webhook', factId: 'w' }))
     expect(payment(said).attempts).toMatchObject([{ status: 'unknown' }])
-    const believed = given(at(lastSend + primary.quietPeriodMs), says(attempt, absent, { source: 'inquiry' }))
+    const believed = given(
+      at(lastSend + primary.quietPeriodMs),
+      says(attempt, absent, { source: 'inquiry', askedAt: askedAt + 1 }),
+    )
     expect(payment(believed).attempts).toMatchObject([
       { status: 'absent' },
       { status: 'planned', connection: 'second' },

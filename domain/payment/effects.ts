@@ -10,6 +10,8 @@ export type PaymentEffect =
       readonly call: PspCall
       readonly pspReference?: string
       readonly repeatAllowed: boolean
+      /** Unix milliseconds of the decision to ask: the answer tells nothing of what the PSP did later. */
+      readonly askedAt: number
       /** Unix milliseconds after which the request is not repeated any more: `absent` is judged from there. */
       readonly notAfter: number
     }

@@ -23,6 +23,7 @@ export interface Fact {
   readonly outcome: OperationOutcome
   readonly source: FactSource | 'operator'
   readonly firstSend: boolean
+  readonly askedAt?: number
   readonly factId?: string
 }
 
@@ -90,7 +91,9 @@ function notSent(
 function absent(state: Payment, operation: Operation, fact: Fact, context: PaymentContext): PaymentDecision {
   const asked = fact.source === 'inquiry' || fact.source === 'operator'
   if (!asked || !inDoubt(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
-  if (context.now < absentFrom(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
+  // An answer may be on its way for long: what counts is when the PSP can first have looked.
+  const askedAt = fact.source === 'operator' ? context.now : (fact.askedAt ?? 0)
+  if (askedAt < absentFrom(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
   return accepted(...endedOtherwise(state, operation, { kind: 'absent' }, context))
 }
 

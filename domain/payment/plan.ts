@@ -42,6 +42,7 @@ export function effectsOf(state: Payment, events: readonly PaymentEvent[]): read
         if (operation.status !== 'inquiring') break
         effects.push({
           kind: 'inquire',
+          askedAt: state.updatedAt,
           call: callOf(state, operation),
           repeatAllowed: operation.doubt !== undefined && mayRepeat(operation, operation.doubt, state.updatedAt),
           notAfter: repeatNotAfter(operation, state.updatedAt),

@@ -133,7 +133,9 @@ export function says(
   more: Partial<Omit<RecordOutcome, 'type' | 'operationId' | 'outcome'>> = {},
 ): RecordOutcome {
   const source = more.source ?? 'response'
-  return { type: 'RecordOutcome', operationId, outcome, source, firstSend: source === 'response', ...more }
+  // Unless a test says otherwise, an inquiry was made just now.
+  const asked = source === 'inquiry' ? { askedAt: Number.MAX_SAFE_INTEGER } : {}
+  return { type: 'RecordOutcome', operationId, outcome, source, firstSend: source === 'response', ...asked, ...more }
 }
 
 export function succeeded(amountMinor = 100, more: Partial<Extract<OperationOutcome, { kind: 'succeeded' }>> = {}) {

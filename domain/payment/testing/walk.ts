@@ -227,6 +227,7 @@ export class Walk {
         outcome,
         source: effect.kind === 'send' ? 'response' : 'inquiry',
         firstSend: effect.kind === 'send',
+        ...(effect.kind === 'inquire' && { askedAt: effect.askedAt }),
         step: call.kind === 'complete' ? 'complete' : 'authorize',
       })
     }
