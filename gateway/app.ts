@@ -10,10 +10,11 @@
 import { createSecretKey } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
 import { httpLimits, rateLimits } from '../runtime/limits.ts'
+import { refuseAmbiguousRequests } from './ambiguous-requests.ts'
 import { authenticate } from './authentication.ts'
 import { readBody } from './body.ts'
 import type { Edge, GatewayDeps } from './deps.ts'
-import { answerClientError, answerError, refuseUnknownPaths } from './error-handlers.ts'
+import { answerClientError, answerError, answerExpectations, refuseUnknownPaths } from './error-handlers.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { collectRoutes, documentRoutes } from './openapi.ts'
 import { parseQuery } from './query.ts'
@@ -52,6 +53,8 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
       maxHeaderSize: httpLimits.headerBytesMax,
       headersTimeout: timeouts.headersTimeoutMs,
       connectionsCheckingInterval: timeouts.connectionsCheckMs,
+      // Refused by us, in the documented form.
+      requireHostHeader: false,
     },
     routerOptions: { maxParamLength: httpLimits.pathParameterCharactersMax, querystringParser: parseQuery },
     // A HEAD of the shopper's return address would complete an action.
@@ -85,6 +88,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     setCommonHeaders(request, reply)
     done()
   })
+  refuseAmbiguousRequests(app, edge)
   refuseCardNumbers(app, edge)
   refuseUnknownPaths(app, edge)
   app.addHook('onRequest', (request, reply, done) => {
@@ -96,6 +100,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
   readBody(app)
   app.setErrorHandler((error, request, reply) => answerError(edge, error, request, reply))
 
+  answerExpectations(app, edge)
   closeConnectionsWithTheirAnswers(app)
 
   collectRoutes(app)

@@ -1,36 +1,12 @@
 /**
- * Who asks, decided before a byte of the body is read: repeated headers, age of the configuration, API key, account,
- * rate, scope, version of the API, in this order.
+ * Who asks, decided before a byte of the body is read: age of the configuration, API key, account, rate, scope, version of
+ * the API, in this order.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findKey, type Scope, secretOf } from './api-key.ts'
 import { isApiVersion } from './api-version.ts'
 import type { Caller, Edge } from './deps.ts'
 import type { Refusal } from './problem.ts'
-
-/** Headers that decide something. Node joins or drops repetitions silently; two readers would disagree about them. */
-const singleHeaders: ReadonlySet<string> = new Set([
-  'authorization',
-  'content-type',
-  'content-encoding',
-  'idempotency-key',
-  'x-idempotency-key',
-  'api-version',
-  'prefer',
-])
-
-/** @param rawHeaders names and values in turn, as received. */
-export function repeatedHeader(rawHeaders: readonly string[]): string | undefined {
-  let seen: string[] | undefined
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] ?? '').toLowerCase()
-    if (!singleHeaders.has(name)) continue
-    if (seen === undefined) seen = [name]
-    else if (seen.includes(name)) return name
-    else seen.push(name)
-  }
-  return undefined
-}
 
 /** The refusal that ends the request here, or undefined where `request.caller` is set and may go on. */
 export function authenticate(
@@ -39,8 +15,6 @@ export function authenticate(
   reply: FastifyReply,
   scope: Scope,
 ): Refusal | undefined {
-  const repeated = repeatedHeader(request.raw.rawHeaders)
-  if (repeated !== undefined) return { code: 'header_repeated', message: `The header ${repeated} was given twice.` }
   // An old copy may have keys that were revoked since.
   if (edge.directory.stale) return { code: 'configuration_unavailable' }
 

@@ -1,5 +1,5 @@
 /** What is answered where no handler answers: errors, unknown paths, and bytes that are not HTTP. */
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Edge } from './deps.ts'
 import type { ErrorCode } from './errors.ts'
@@ -84,6 +84,21 @@ export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
     const route = routes.find(({ pattern }) => pattern.test(path))
     if (route !== undefined) reply.header('allow', route.methods.join(', '))
     refuse(edge, request, reply, { code: route === undefined ? 'route_not_found' : 'method_not_allowed' })
+  })
+}
+
+/** `Expect: 100-continue` is Node's own business; anything else ends the connection, because a body may follow. */
+export function answerExpectations(app: FastifyInstance, edge: Edge): void {
+  app.server.on('checkExpectation', (_request, response: ServerResponse) => {
+    const requestId = `req_${edge.random.hex(12)}`
+    const problem = problemOf({ code: 'expectation_unknown' }, { ...edge, requestId, instance: '/' })
+    response.writeHead(problem.status, {
+      'content-type': 'application/problem+json',
+      'request-id': requestId,
+      'x-request-id': requestId,
+      connection: 'close',
+    })
+    response.end(JSON.stringify(problem))
   })
 }
 

@@ -27,6 +27,7 @@ type EdgeCode =
   | 'request_invalid'
   | 'request_timeout'
   | 'headers_too_large'
+  | 'expectation_unknown'
   | 'header_repeated'
   | 'unknown_field'
   | 'parameter_missing'
@@ -125,6 +126,12 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
     { retryable: true },
   ),
   headers_too_large: entry(431, 'invalid_request_error', 'Headers too large', 'The headers are larger than 16 KiB.'),
+  expectation_unknown: entry(
+    417,
+    'invalid_request_error',
+    'Expectation not met',
+    'The only expectation that is met is Expect: 100-continue.',
+  ),
   header_repeated: bad('Header given twice', 'A header that may be given once was given twice.'),
   route_not_found: entry(404, 'invalid_request_error', 'No such resource', 'There is nothing at this path.'),
   method_not_allowed: entry(

@@ -28,6 +28,7 @@ const always: readonly ErrorCode[] = [
   'request_invalid',
   'request_timeout',
   'headers_too_large',
+  'expectation_unknown',
   'header_repeated',
   'content_type_unsupported',
   'content_encoding_unsupported',
