@@ -10,7 +10,6 @@ import { checkClusterMeta } from '../persistence/migrate.ts'
 import { PostgresJournal } from '../persistence/postgres-journal.ts'
 import { createReadModel } from '../persistence/read-model.ts'
 import type { Connector } from '../psp/connector.ts'
-import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -21,7 +20,8 @@ export interface NodeOptions {
   readonly databaseUrl: string
   readonly nodeId: string
   readonly idKey: Uint8Array
-  readonly stripeTest: { readonly baseUrl: string; readonly secretKey: string }
+  /** To the PSPs, each under the name of its connection; the node closes them when it stops. */
+  readonly connectors: readonly Connector[]
   readonly returnUrlBase: string
   readonly log: Log
   readonly metrics: Metrics
@@ -58,13 +58,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   })
   await directory.start()
 
-  const connector = createStripeConnector({
-    connection: 'stripe-test',
-    secretKey: options.stripeTest.secretKey,
-    baseUrl: options.stripeTest.baseUrl,
-    clock: systemClock,
-  })
-  const connectors = new Map<string, Connector>([[connector.profile.connection, connector]])
+  const connectors = new Map(options.connectors.map((connector) => [connector.profile.connection, connector]))
   const metrics = createNodeMetrics(options.metrics)
   const pspLog = log.child({ component: 'psp' })
   const runEffect = createEffectRunner(connectors, systemClock, {

@@ -10,6 +10,7 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../gateway/app.ts'
 import { buildOperatorApp } from '../gateway/operator/app.ts'
+import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ConfigError, loadConfig, unknownVariables } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
@@ -36,11 +37,17 @@ async function main(): Promise<void> {
   const idKey = Buffer.from(config.idKey, 'hex')
   const merchantUrlOf = (port: number): string => config.publicUrl ?? `http://${config.merchantHost}:${port}`
 
+  const stripeTest = createStripeConnector({
+    connection: 'stripe-test',
+    secretKey: config.stripeTestSecretKey,
+    baseUrl: config.stripeTestUrl,
+    clock: systemClock,
+  })
   const node = await startNode({
     databaseUrl: config.databaseUrl,
     nodeId: config.nodeId,
     idKey,
-    stripeTest: { baseUrl: config.stripeTestUrl, secretKey: config.stripeTestSecretKey },
+    connectors: [stripeTest],
     returnUrlBase: `${merchantUrlOf(config.merchantPort)}/v1/return`,
     log,
     metrics,
@@ -50,7 +57,7 @@ async function main(): Promise<void> {
     },
   })
   if (seed !== undefined) {
-    const connection = 'stripe-test'
+    const { connection } = stripeTest.profile
     await seedMerchants({ seed, router: node.host, clock: systemClock, random: systemRandom, keySecret, connection })
     await node.flush()
   }
@@ -62,6 +69,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     log: log.child({ component: 'gateway' }),
+    metrics,
     readiness: () => node.readiness(),
   })
   const operator = buildOperatorApp({ metrics, readiness: () => node.readiness() })

@@ -24,8 +24,7 @@ export function treeCpuMs(pid: number): number | undefined {
     const times = timesOf(Number(name))
     if (times?.parent === pid) ticks += times.own
   }
-  ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
-  return (ticks * 1000) / ticksPerSecond
+  return inMs(ticks)
 }
 
 /** Undefined where the process has ended meanwhile. */
@@ -42,4 +41,15 @@ function timesOf(pid: number): ProcessTimes | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): number => Number(fields[number - 3])
   return { parent: field(4), own: field(14) + field(15), endedChildren: field(16) + field(17) }
+}
+
+/** Milliseconds of user and system time that children of this process spent which have ended; NaN where there is no /proc. */
+export function endedChildrenCpuMs(): number {
+  if (process.platform !== 'linux') return Number.NaN
+  return inMs(timesOf(process.pid)?.endedChildren ?? 0)
+}
+
+function inMs(ticks: number): number {
+  ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+  return (ticks * 1000) / ticksPerSecond
 }
