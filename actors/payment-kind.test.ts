@@ -18,7 +18,7 @@ const kind = paymentKind({
   directory: { get: () => merchant },
   connections,
   random: seededRandom(1),
-  returnUrlBase: 'https://pay.example/return',
+  returnUrlBase: () => 'https://pay.example/return',
 })
 
 const attempt = 'att_ajfxr8pmtxbmdn4akarq9c51gr_1'

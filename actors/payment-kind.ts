@@ -25,7 +25,7 @@ export interface PaymentKindOptions {
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   readonly random: Random
   /** Public address of the gateways' return page. */
-  readonly returnUrlBase: string
+  readonly returnUrlBase: () => string
 }
 
 export type PaymentKind = EntityKind<
@@ -74,7 +74,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
         merchant: merchant === undefined ? undefined : directory.get(merchant),
         connections,
         nonce: random.hex(16),
-        returnUrlBase: options.returnUrlBase,
+        returnUrlBase: options.returnUrlBase(),
       })
     },
     apply: applyDecision,

@@ -22,7 +22,8 @@ export interface NodeOptions {
   readonly idKey: Uint8Array
   /** To the PSPs, each under the name of its connection; the node closes them when it stops. */
   readonly connectors: readonly Connector[]
-  readonly returnUrlBase: string
+  /** Known once the gateway listens. */
+  readonly returnUrlBase: () => string
   readonly log: Log
   readonly metrics: Metrics
   /** Another incarnation of this node took its shards: this one must end. */

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics({ ofProcess: true })
   const keySecret = Buffer.from(config.keySecret, 'hex')
   const idKey = Buffer.from(config.idKey, 'hex')
-  const merchantUrlOf = (port: number): string => config.publicUrl ?? `http://${config.merchantHost}:${port}`
+  let merchantUrl = config.publicUrl ?? `http://${config.merchantHost}:${config.merchantPort}`
 
   const stripeTest = createStripeConnector({
     connection: 'stripe-test',
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     nodeId: config.nodeId,
     idKey,
     connectors: [stripeTest],
-    returnUrlBase: `${merchantUrlOf(config.merchantPort)}/v1/return`,
+    returnUrlBase: () => `${merchantUrl}/v1/return`,
     log,
     metrics,
     lost: () => {
@@ -76,7 +76,8 @@ async function main(): Promise<void> {
   await operator.listen({ host: config.operatorHost, port: config.operatorPort })
   await app.listen({ host: config.merchantHost, port: config.merchantPort })
   const port = portOf(app)
-  const urls = { merchant: merchantUrlOf(port), operator: `http://${config.operatorHost}:${portOf(operator)}` }
+  if (config.publicUrl === undefined) merchantUrl = `http://${config.merchantHost}:${port}`
+  const urls = { merchant: merchantUrl, operator: `http://${config.operatorHost}:${portOf(operator)}` }
 
   closeWithGrace({ delay: stopWithinMs, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) {

@@ -71,7 +71,7 @@ async function start(options: ServerOptions): Promise<Running & { readonly url: 
     nodeId: 'bench',
     idKey,
     connectors: [connector],
-    returnUrlBase: 'http://127.0.0.1/v1/return',
+    returnUrlBase: () => 'http://127.0.0.1/v1/return',
     log,
     metrics,
     lost: () => troubles.push('a shard was lost'),

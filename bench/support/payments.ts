@@ -48,7 +48,7 @@ export function benchPaymentKind(): PaymentKind {
     directory: { get: (merchant) => merchants.get(merchant) },
     connections: new Map([[connection.connection, connection]]),
     random: systemRandom,
-    returnUrlBase: 'https://pay.example/return',
+    returnUrlBase: () => 'https://pay.example/return',
   })
 }
 

@@ -90,7 +90,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
         directory,
         connections: new Map([['scripted', psp.profile]]),
         random: seededRandom(7),
-        returnUrlBase: 'https://pay.example/v1/return',
+        returnUrlBase: () => 'https://pay.example/v1/return',
       }),
     ],
     journal,
