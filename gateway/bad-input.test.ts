@@ -1,4 +1,4 @@
-/** Requests that are refused, each with its own code, before anything is routed. Numbers are those of the catalogue of bad input. */
+/** Requests that are refused, each with its own code, before anything is routed. Numbers are those of docs/bad-input.md. */
 import { describe, expect, it } from 'vitest'
 import { paymentIdOf } from '../domain/ids.ts'
 import {

@@ -1,4 +1,4 @@
-/** Idempotency keys and fingerprints, as requests bring them. Numbers are those of the catalogue of bad input. */
+/** Idempotency keys and fingerprints, as requests bring them. Numbers are those of docs/bad-input.md. */
 import { describe, expect, it } from 'vitest'
 import { paymentIdOf } from '../domain/ids.ts'
 import {

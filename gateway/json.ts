@@ -6,7 +6,9 @@
  * `-0`) or beyond the safe integers, NUL and lone surrogates (no database column holds them), a byte order mark, bytes
  * that are not UTF-8, deep nesting, and bodies of very many values.
  *
- * Guarantees: what is accepted is what `JSON.parse` reads from the same bytes; the time is linear in the size; the stack is
+ * It also does not share a defect of V8 13.6, whose `JSON.parse` can take one key for another where keys have escapes.
+ *
+ * Guarantees: what is accepted is what `JSON.parse` should read from the same bytes; the time is linear in the size; the stack is
  * bounded by the depth limit. Leaves to others: the size in bytes, which is checked before, and what the values mean.
  */
 import { isUtf8 } from 'node:buffer'

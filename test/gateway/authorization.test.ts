@@ -82,7 +82,7 @@ function request(operation: Operation, ids: { payment: string; refund: string },
 const isAboutAnObject = ({ path, operationId }: Operation): boolean =>
   path.includes('{id}') || operationId === 'createRefund'
 
-describe('S1 another merchant’s object, and one’s own of the other mode', () => {
+describe('B38 S1 another merchant’s object, and one’s own of the other mode', () => {
   it('is not there, for every operation: the same answer as for an id that nobody has', async () => {
     const nobodys = 'pay_7zzzzzzzzzzzzzzzzzzzzzzzz0'
     const absent = { payment: nobodys, refund: `re_${nobodys.slice(4)}_1` }

@@ -1,0 +1,31 @@
+/** Every row of docs/bad-input.md has a test whose title carries its number, and every number in a title has a row. */
+import { globSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { readProjectFile } from './source.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const rows = [...readProjectFile('docs/bad-input.md').matchAll(/^\| (B\d+) \|/gm)].map(([, row]) => row as string)
+
+/** Texts that begin with a number stand in titles, or are titles of a table of cases. */
+function titled(): Set<string> {
+  const found = new Set<string>()
+  for (const path of globSync(['gateway/*.test.ts', 'test/gateway/*.test.ts'], { cwd: root })) {
+    const source = readProjectFile(path)
+    for (const [, numbers = ''] of source.matchAll(/['"`]((?:[BS]\d+ ?)+)/g)) {
+      for (const [number] of numbers.matchAll(/B\d+/g)) found.add(number)
+    }
+  }
+  return found
+}
+
+test('the page of bad input has 57 rows, each once', () => {
+  expect(new Set(rows)).toEqual(new Set(Array.from({ length: 57 }, (_, n) => `B${n + 1}`)))
+  expect(rows).toHaveLength(57)
+})
+
+test('every row of bad input has a test, and every number in a title a row', () => {
+  const tests = titled()
+  // B58 is about load, not input; its test stands with the others of keys.
+  expect(new Set([...tests].filter((number) => number !== 'B58'))).toEqual(new Set(rows))
+})
