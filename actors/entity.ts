@@ -76,6 +76,8 @@ export class Entity {
   #inbox: Ask[] = []
   #pipeline: InFlight[] = []
   readonly #running = new RunningRequests()
+  /** Answers that wait for a proof of ownership alone. */
+  #proving = 0
   #recovered = false
 
   constructor(kind: AnyKind, address: Address, shard: Shard, services: EntityServices) {
@@ -107,6 +109,7 @@ export class Entity {
       this.#inbox.length === 0 &&
       this.#pipeline.length === 0 &&
       this.calls === 0 &&
+      this.#proving === 0 &&
       !this.dirty &&
       this.#running.isEmpty
     )
@@ -290,13 +293,25 @@ export class Entity {
   }
 
   #afterProof(ask: Ask, release: () => void): void {
+    this.#proving += 1
     this.shard.prove().then(
       (proved) => {
+        this.#proving -= 1
         if (this.#mode === 'gone' || !proved) ask.unavailable('not_accepted', 'shard_moved')
         else release()
+        this.#proofEnded()
       },
-      () => ask.unavailable('not_accepted', 'journal_unavailable'),
+      () => {
+        this.#proving -= 1
+        ask.unavailable('not_accepted', 'journal_unavailable')
+        this.#proofEnded()
+      },
     )
+  }
+
+  /** It may be idle from here on. */
+  #proofEnded(): void {
+    if (this.#mode !== 'gone' && this.#proving === 0) this.#services.touched(this)
   }
 
   // --- waiting for outcomes ------------------------------------------------------------------------------------------

@@ -453,6 +453,17 @@ describe('bounds', () => {
     for (const n of [0, 57, 199]) expect(await node.read(`counter-${n}`)).toEqual(value(7))
   })
 
+  test('a read is answered before its entity leaves, however little memory there is', async () => {
+    const node = await Node.start(new MemoryDatabase(), undefined, { residentBytesMax: 1 })
+    for (const counter of ['a', 'b']) node.send(counter, { type: 'Add', amount: 3 })
+    await settle()
+    node.clock.advance(600)
+    await settle()
+    expect(await node.read('a')).toEqual(value(3))
+    expect(await node.read('a')).toEqual(value(3))
+    expect(node.host.stats().entities).toBe(0)
+  })
+
   test('new payments are refused before anything else when the node has too much in hand', async () => {
     const node = await Node.start(new MemoryDatabase(), undefined, { pendingMax: 10 })
     const hung = node.journal.hangNextFlush()

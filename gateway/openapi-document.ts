@@ -87,6 +87,7 @@ export function documentedSchema(schema: FastifySchema, route: Pick<RouteOptions
   for (const [status, codes] of byStatus(errors)) {
     response[status] = {
       description: codes.map((code) => `\`${code}\``).join(', '),
+      headers: problemHeaders(status),
       content: { 'application/problem+json': { schema: ProblemSchema } },
     }
   }
@@ -142,6 +143,7 @@ function answerHeaders(writes: boolean): Json {
     'Request-Id': text('Name of this request, for support.'),
     'Api-Version': text('The version that the answer is in.'),
     ETag: text('Version of the payment.'),
+    ...rateHeaders,
     ...(writes
       ? {
           'Idempotency-Key': text('The key as it was understood.'),
@@ -150,6 +152,21 @@ function answerHeaders(writes: boolean): Json {
         }
       : {}),
   }
+}
+
+const rateHeaders: Json = {
+  'RateLimit-Limit': text('Requests that a full bucket holds.'),
+  'RateLimit-Remaining': text('Requests that are left in it.'),
+  'RateLimit-Reset': text('Seconds until it is full again.'),
+}
+
+function problemHeaders(status: string): Json {
+  const says = {
+    '409': { 'Retry-After': text('Seconds, where another request with the key is being worked on.') },
+    '429': { 'Retry-After': text('Seconds until the next request is let through.'), ...rateHeaders },
+    '503': { 'Retry-After': text('Seconds until repeating it makes sense.') },
+  }[status]
+  return { 'Request-Id': text('Name of this request, for support; in the body too.'), ...says }
 }
 
 /** The finished document: named schemas as references, examples where they belong. */

@@ -1,5 +1,6 @@
 /** Reads of a payment and of what became of it: expansion, conditional reads, attempts, events. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { addressOfPayment } from '../../domain/ids.ts'
 import { type EdgeOverHost, edgeOverHost, methods, otherSecret } from '../support/edge-over-host.ts'
 
 let edge: EdgeOverHost
@@ -282,7 +283,44 @@ describe('events', () => {
     expect([back.data.map((event) => event.id), back.has_more]).toEqual([all.slice(4, 8), true])
   })
 
-  it('outlive snapshots and processes: they are read from the journal’s rows', async () => {
+  it('wait for what was decided before they were asked for', async () => {
+    const id = await create()
+    const hung = edge.journal.hangNextFlush()
+    const refunding = edge.send(`/v1/payments/${id}/refunds`, { key: 'r', body: { amount: 1 } })
+    await edge.settle()
+    const asked = edge.send(`/v1/payments/${id}/events`)
+    let isAnswered = false
+    void asked.then(() => {
+      isAnswered = true
+    })
+    await edge.settle()
+    expect(isAnswered).toBe(false)
+    hung.release()
+    await edge.settle()
+    expect((await asked).json<ListBody<EventBody>>().data.map(({ type }) => type)).toContain('refund.created')
+    await refunding
+  })
+
+  it('outlive snapshots: they are read from the journal’s rows', async () => {
+    const small = await edgeOverHost({ limits: { residentBytesMax: 1, snapshotEvery: 2 } })
+    try {
+      const response = await small.send('/v1/payments', { key: 'k', body: card })
+      const { id } = response.json<{ id: string }>()
+      await small.pass(2_000)
+      // Another payment, so that the first leaves memory.
+      await small.send('/v1/payments', { key: 'k2', body: card })
+      await small.pass(2_000)
+      const address = addressOfPayment(id)
+      if (address === undefined) throw new Error('an id has an address')
+      expect((await small.journal.load(address)).snapshot?.seq).toBe(2)
+      const list = (await small.send(`/v1/payments/${id}/events`)).json<ListBody<EventBody>>()
+      expect(list.data.map(({ type }) => type)).toEqual(['payment.captured', 'payment.pending', 'payment.created'])
+    } finally {
+      await small.close()
+    }
+  })
+
+  it('outlive processes', async () => {
     const id = await create()
     const before = await events(id)
     const next = await edgeOverHost({ database: edge.database, clock: edge.clock })

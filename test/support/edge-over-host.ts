@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createEffectRunner } from '../../actors/effect-runner.ts'
-import { defaultHostLimits, Host } from '../../actors/host.ts'
+import { defaultHostLimits, Host, type HostLimits } from '../../actors/host.ts'
 import { MemoryJournal } from '../../actors/journal-memory.ts'
 import { MemoryDatabase } from '../../actors/memory-database.ts'
 import { paymentKind } from '../../actors/payment-kind.ts'
@@ -30,6 +30,7 @@ export interface EdgeOverHostOptions {
   readonly clock?: VirtualClock
   readonly psp?: Pick<ScriptedOptions, 'latencyMs' | 'answer' | 'profile'>
   readonly gateway?: Partial<GatewayDeps>
+  readonly limits?: Partial<HostLimits>
   /** Of the keys of merchant A. */
   readonly key?: Partial<ApiKey>
 }
@@ -96,7 +97,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
     journal,
     clock,
     random: seededRandom(8),
-    limits: defaultHostLimits,
+    limits: { ...defaultHostLimits, ...options.limits },
     observer: {
       trouble: (what, error) => troubles.push(what, error),
       shardLost: () => undefined,
