@@ -26,8 +26,9 @@ import type { Ask } from './ask.ts'
 import { encodeDecision } from './codec.ts'
 import type { AnyKind, EntityTimer } from './entity-kind.ts'
 import type { EntityServices } from './entity-services.ts'
-import { fold, foldHistory } from './fold.ts'
+import { fold } from './fold.ts'
 import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
+import { answerAt, answerHistory } from './past-answers.ts'
 import { RunningRequests } from './running-requests.ts'
 import type { ScheduledActor } from './scheduler.ts'
 import type { Shard } from './shard.ts'
@@ -211,7 +212,7 @@ export class Entity {
     const state = this.#head
     const read: unknown = kind.read(state, ask.command)
     if (read !== undefined) return this.#gate(ask, () => ask.answer(read))
-    if (kind.wantsHistory?.(ask.command) === true) return this.#gate(ask, () => this.#answerHistory(ask))
+    if (kind.wantsHistory?.(ask.command) === true) return this.#gate(ask, () => answerHistory(this, this.#services, ask))
 
     const now = Math.max(this.#services.clock.now(), state === undefined ? 0 : kind.updatedAt(state))
     const epoch = this.shard.ownership.epoch
@@ -358,39 +359,10 @@ export class Entity {
     }
   }
 
-  /** Answers with the state as it was at `seq`, which every replay of that request shows. */
   #answerAt(ask: Ask, seq: number, request: RequestRecord): void {
     const { kind } = this
     if (kind.sequence(this.#durable) === seq) return ask.answer(kind.answer(this.#durable, request, true))
-    this.#services.journal.load(this.address, seq).then(
-      (stored) => {
-        try {
-          ask.answer(kind.answer(fold(kind, stored, seq), request, true))
-        } catch (error) {
-          this.#services.trouble(this, 'load_failed', error)
-          ask.unavailable('not_accepted', 'entity_unreadable')
-        }
-      },
-      () => ask.unavailable('not_accepted', 'journal_unavailable'),
-    )
-  }
-
-  /** Answers from the rows of every decision that is durable by now. */
-  #answerHistory(ask: Ask): void {
-    const { kind } = this
-    const last = this.#durable === undefined ? 0 : kind.sequence(this.#durable)
-    // Up to 0: no snapshot stands in for rows.
-    this.#services.journal.load(this.address, 0).then(
-      (stored) => {
-        try {
-          ask.answer(kind.answerHistory?.(foldHistory(kind, stored, last), ask.command))
-        } catch (error) {
-          this.#services.trouble(this, 'load_failed', error)
-          ask.unavailable('not_accepted', 'entity_unreadable')
-        }
-      },
-      () => ask.unavailable('not_accepted', 'journal_unavailable'),
-    )
+    answerAt(this, this.#services, ask, seq, request)
   }
 
   // --- the journal's word ----------------------------------------------------------------------------------------------
