@@ -212,7 +212,8 @@ export class Entity {
     const state = this.#head
     const read: unknown = kind.read(state, ask.command)
     if (read !== undefined) return this.#gate(ask, () => ask.answer(read))
-    if (kind.wantsHistory?.(ask.command) === true) return this.#gate(ask, () => answerHistory(this, this.#services, ask))
+    if (kind.wantsHistory?.(ask.command) === true)
+      return this.#gate(ask, () => answerHistory(this, this.#services, ask))
 
     const now = Math.max(this.#services.clock.now(), state === undefined ? 0 : kind.updatedAt(state))
     const epoch = this.shard.ownership.epoch
