@@ -28,6 +28,7 @@ import type { AnyKind, EntityTimer } from './entity-kind.ts'
 import type { EntityServices } from './entity-services.ts'
 import { fold } from './fold.ts'
 import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
+import { memoryPlace } from './memory-bound.ts'
 import { answerAt, answerHistory } from './past-answers.ts'
 import { RunningRequests } from './running-requests.ts'
 import type { ScheduledActor } from './scheduler.ts'
@@ -63,6 +64,8 @@ export class Entity {
   dirty = false
   /** Size of what it holds, for the memory bound. */
   bytes = 0
+  /** Its place in the memory bound. */
+  readonly place = memoryPlace()
   /** Sequence of the newest snapshot known to be stored. */
   snapshotSeq = 0
   /** Epoch of the last durable decision: a snapshot is valid only with it. */
