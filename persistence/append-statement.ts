@@ -8,7 +8,7 @@
  */
 import type { QueryConfig } from 'pg'
 import type { DecisionRecord } from '../actors/journal.ts'
-import { byteaArray, byteaArrayOfHex } from './binary-arrays.ts'
+import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
 
 /** Consecutive rows of one shard. */
 export interface ShardRows {
@@ -81,19 +81,19 @@ export function appendStatement(shards: readonly ShardRows[]): QueryConfig {
     name: 'append',
     text,
     values: [
-      shards.map(({ shard }) => shard),
-      shards.map(({ epoch }) => epoch),
-      shards.map(({ first }) => first - 1),
-      columns.shard,
-      columns.position,
+      int4Array(shards.map(({ shard }) => shard)),
+      int4Array(shards.map(({ epoch }) => epoch)),
+      int8Array(shards.map(({ first }) => first - 1)),
+      int4Array(columns.shard),
+      int8Array(columns.position),
       byteaArrayOfHex(columns.entity),
-      columns.seq,
+      int4Array(columns.seq),
       byteaArrayOfHex(columns.command),
-      columns.type,
-      columns.at,
+      textArray(columns.type),
+      int8Array(columns.at),
       byteaArray(columns.data),
       byteaArray(columns.private),
-      columns.keyId,
+      textArray(columns.keyId),
     ],
   }
 }

@@ -1,7 +1,7 @@
 /** Reading the journal: entities, many in one query; a shard's tail. Every row read is checked against what was written. */
 import type { EntityKey, JournalRow, SnapshotRecord, StoredEntity } from '../actors/journal.ts'
 import { assert } from '../runtime/assert.ts'
-import { byteaArrayOfHex } from './binary-arrays.ts'
+import { byteaArrayOfHex, int4Array } from './binary-arrays.ts'
 import type { DatabasePool } from './database-pool.ts'
 
 export interface EntityRequest extends EntityKey {
@@ -62,9 +62,9 @@ export async function loadEntities(
     name: 'load',
     text: loadText,
     values: [
-      requests.map(({ shard }) => shard),
+      int4Array(requests.map(({ shard }) => shard)),
       byteaArrayOfHex(requests.map(({ entity }) => entity)),
-      requests.map(({ upTo }) => Math.min(upTo, 2 ** 31 - 1)),
+      int4Array(requests.map(({ upTo }) => Math.min(upTo, 2 ** 31 - 1))),
     ],
   })
   const loaded = requests.map(() => ({ snapshot: undefined as SnapshotRecord | undefined, rows: [] as JournalRow[] }))
