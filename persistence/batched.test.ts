@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { VirtualClock } from '../runtime/clock.ts'
 import { Batched } from './batched.ts'
 
 interface Query {
@@ -8,14 +9,19 @@ interface Query {
   reject(error: Error): void
 }
 
-function batched(sizeMax: number, concurrencyMax: number): { queries: Query[]; batch: Batched<number, number> } {
+function batched(
+  sizeMax: number,
+  concurrencyMax: number,
+  patienceMs = 0,
+): { queries: Query[]; batch: Batched<number, number>; clock: VirtualClock } {
   const queries: Query[] = []
+  const clock = new VirtualClock()
   const batch = new Batched<number, number>(
-    sizeMax,
-    concurrencyMax,
+    { sizeMax, concurrencyMax, patienceMs },
+    clock,
     (requests) => new Promise((resolve, reject) => queries.push({ requests, resolve, reject })),
   )
-  return { queries, batch }
+  return { queries, batch, clock }
 }
 
 test('what is asked for in one turn is one query, and everyone gets his own answer', async () => {
@@ -65,4 +71,38 @@ test('a failed query rejects what it was for, and the next one runs', async () =
   await nextTurn()
   queries[1]?.resolve([20])
   expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+})
+
+test('while a query is under way the next one gathers, until it has waited long enough or is full', async () => {
+  const { queries, batch, clock } = batched(3, 3, 25)
+  const asked = [batch.ask(1)]
+  await nextTurn()
+  asked.push(batch.ask(2))
+  await nextTurn()
+  clock.advance(20)
+  asked.push(batch.ask(3))
+  await nextTurn()
+  expect(queries.map(({ requests }) => requests)).toEqual([[1]])
+  clock.advance(5)
+  expect(queries.map(({ requests }) => requests)).toEqual([[1], [2, 3]])
+  asked.push(batch.ask(4), batch.ask(5), batch.ask(6))
+  await nextTurn()
+  expect(queries[2]?.requests).toEqual([4, 5, 6])
+  for (const query of queries) query.resolve(query.requests)
+  expect(await Promise.all(asked)).toEqual([1, 2, 3, 4, 5, 6])
+})
+
+test('what has gathered begins as soon as the query under way has ended, and leaves no timer', async () => {
+  const { queries, batch, clock } = batched(3, 3, 25)
+  const asked = [batch.ask(1)]
+  await nextTurn()
+  asked.push(batch.ask(2))
+  await nextTurn()
+  expect(clock.pending).toBe(1)
+  queries[0]?.resolve([1])
+  await asked[0]
+  expect(queries[1]?.requests).toEqual([2])
+  expect(clock.pending).toBe(0)
+  queries[1]?.resolve([2])
+  expect(await Promise.all(asked)).toEqual([1, 2])
 })

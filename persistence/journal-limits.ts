@@ -16,6 +16,8 @@ export interface JournalLimits {
   readonly connectionAgeSecondsMax: number
   /** Entities, or proofs of ownership, in one query. */
   readonly keysPerReadMax: number
+  /** How long entities that are to be read wait for the queries under way before another one begins beside them. */
+  readonly loadPatienceMs: number
   /** How long a lock is waited for: a stale owner's uncommitted row, mostly. */
   readonly lockTimeoutMs: number
   readonly statementTimeoutMs: number
@@ -41,6 +43,7 @@ export const defaultJournalLimits: JournalLimits = {
   poolMax: 4,
   connectionAgeSecondsMax: 600,
   keysPerReadMax: 500,
+  loadPatienceMs: 25,
   lockTimeoutMs: 2_000,
   statementTimeoutMs: 4_000,
   transactionTimeoutMs: 4_500,

@@ -105,13 +105,15 @@ export class PostgresJournal implements Journal {
       connected: (server) => this.#reached(server),
       failed: (error) => this.#log.warn({ reason: describe(error) }, 'a database connection was lost'),
     })
-    const { keysPerReadMax, poolMax } = this.#limits
-    this.#loads = new Batched(keysPerReadMax, Math.max(1, poolMax - 1), (requests) => {
+    const { keysPerReadMax: sizeMax, poolMax, loadPatienceMs: patienceMs } = this.#limits
+    const loadLimits = { sizeMax, concurrencyMax: Math.max(1, poolMax - 1), patienceMs }
+    this.#loads = new Batched(loadLimits, this.#clock, (requests) => {
       this.#stats.loads += 1
       this.#stats.loadedEntities += requests.length
       return loadEntities(this.#pool, requests)
     })
-    this.#proofs = new Batched(keysPerReadMax, poolMax, (ownerships) => this.#prove(ownerships))
+    const proofLimits = { sizeMax, concurrencyMax: poolMax, patienceMs: 0 }
+    this.#proofs = new Batched(proofLimits, this.#clock, (ownerships) => this.#prove(ownerships))
   }
 
   /**
