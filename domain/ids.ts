@@ -76,14 +76,15 @@ export function paymentIdOf(
   mode: Mode,
   idempotencyKey: string,
 ): string {
-  const hash = createHmac('sha256', idKey)
-  for (const part of [merchant, mode, idempotencyKey]) {
-    const bytes = Buffer.from(part, 'utf8')
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    hash.update(length).update(bytes)
+  const parts = [merchant, mode, idempotencyKey]
+  const bytes = Buffer.allocUnsafe(parts.reduce((size, part) => size + 4 + Buffer.byteLength(part), 0))
+  let offset = 0
+  for (const part of parts) {
+    const length = bytes.write(part, offset + 4)
+    bytes.writeUInt32BE(length, offset)
+    offset += 4 + length
   }
-  return `pay_${encodeBase32(hash.digest().subarray(0, 16))}`
+  return `pay_${encodeBase32(createHmac('sha256', idKey).update(bytes).digest().subarray(0, 16))}`
 }
 
 /** The payment id's address, or undefined where `id` is not a canonical payment id. */

@@ -5,7 +5,7 @@
  * The key decides which payment a create means, so there is exactly one way to read it, and a request that could be read
  * in two ways is refused.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { RequestOperation } from '../domain/decision.ts'
 import { httpLimits } from '../runtime/limits.ts'
 import { isCardNumber } from './card-number.ts'
@@ -64,8 +64,7 @@ export function idempotencyKeyHeader(key: string): string {
  * does not count; everything else that the merchant wrote does, also a default written out.
  */
 export function fingerprintOf(operation: RequestOperation, paymentId: string, body: object): string {
-  const hash = createHash('sha256').update(operation).update('\n').update(paymentId).update('\n')
-  return `v1:${hash.update(canonicalJson(body)).digest('hex')}`
+  return `v1:${hash('sha256', `${operation}\n${paymentId}\n${canonicalJson(body)}`, 'hex')}`
 }
 
 /** JSON without blanks, members in order of their keys' UTF-16 code units. */
