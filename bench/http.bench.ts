@@ -10,7 +10,7 @@ import { Generator, type Load } from './support/http-generator.ts'
 import type { ServerFigures } from './support/http-server.ts'
 import { BenchHttpServer, type BenchSimulator, startBenchSimulator } from './support/http-system.ts'
 import { PaymentCheck } from './support/payment-check.ts'
-import { treeCpuMs } from './support/process-cpu.ts'
+import { machineBusyMs, treeCpuMs } from './support/process-cpu.ts'
 import type { Table } from './support/table.ts'
 
 const connectionsOf = [64, 256, 512] as const
@@ -99,13 +99,16 @@ interface Spent {
   readonly serverMs: number
   readonly postgresMs: number
   readonly simulatorMs: number
+  /** Of the whole machine. */
+  readonly machineMs: number
   readonly figures: ServerFigures
 }
 
 async function spent({ server, postgres, simulator }: Rig): Promise<Spent> {
   const { figures } = await server.settle()
   const simulatorMs = simulator === undefined ? Number.NaN : cpuOf(simulator.pid)
-  return { serverMs: cpuOf(server.pid), postgresMs: postgres.cpuMs(), simulatorMs, figures }
+  const machineMs = machineBusyMs()
+  return { serverMs: cpuOf(server.pid), postgresMs: postgres.cpuMs(), simulatorMs, machineMs, figures }
 }
 
 function cpuOf(pid: number): number {
@@ -135,12 +138,15 @@ async function profiled(rig: Rig, connections: number): Promise<readonly TopFunc
 function speedTable(cells: readonly Cell[], generator: string): Table {
   return {
     title: 'Payments per second',
-    columns: ['PSP', 'connections', 'payments/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'server busy', generator],
+    columns: ['PSP', 'connections', 'payments/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'server busy', generator, 'others'],
     rows: cells.map(({ psp, connections, load, before, after }) => {
       const { seconds, payments, p50, p99, p999, cpuMs } = load
       const busy = (milliseconds: number): string => `${Math.round(milliseconds / seconds / 10)} %`
-      const server = busy(after.serverMs - before.serverMs)
-      return [psp, connections, payments.length / seconds, p50, p99, p999, server, busy(cpuMs)]
+      const server = after.serverMs - before.serverMs
+      const simulator = Number.isNaN(after.simulatorMs) ? 0 : after.simulatorMs - before.simulatorMs
+      const ours = server + simulator + after.postgresMs - before.postgresMs + cpuMs
+      const others = busy(after.machineMs - before.machineMs - ours)
+      return [psp, connections, payments.length / seconds, p50, p99, p999, busy(server), busy(cpuMs), others]
     }),
   }
 }
@@ -214,7 +220,7 @@ await runBenchmark({
       tables: [speedTable(cells, generator.name), costTable(cells)],
       versions: { postgres: postgres.version, [generator.name]: generator.version },
       notes: [
-        'Server, Postgres, generator and simulator share the machine: what one of them uses the others do not have. “Server busy” and the generator’s column are processor time against time.',
+        'Server, Postgres, generator and simulator share the machine: what one of them uses the others do not have. The last three columns of the first table are processor time against time; “others” is what was spent on the machine by nobody here, or taken away by its host.',
         'Latency is that of a closed loop: with n connections it is n divided by the rate, PSP included.',
         'Aim: 8,000 payments/s with the connector in the process.',
         `The profile is of the server with 256 connections and the connector in its process.${nodeFlags.length > 0 ? ` Node’s flags: ${nodeFlags.join(' ')}.` : ''}`,

@@ -49,6 +49,14 @@ export function endedChildrenCpuMs(): number {
   return inMs(timesOf(process.pid)?.endedChildren ?? 0)
 }
 
+/** Milliseconds in which processors of the machine were not idle, or were taken away by its host; NaN where there is no /proc. */
+export function machineBusyMs(): number {
+  if (process.platform !== 'linux') return Number.NaN
+  const [total = ''] = readFileSync('/proc/stat', 'utf8').split('\n')
+  const [user, nice, system, , , irq, softirq, steal] = total.split(/ +/).slice(1).map(Number)
+  return inMs((user ?? 0) + (nice ?? 0) + (system ?? 0) + (irq ?? 0) + (softirq ?? 0) + (steal ?? 0))
+}
+
 function inMs(ticks: number): number {
   ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
   return (ticks * 1000) / ticksPerSecond
