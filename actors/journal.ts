@@ -61,6 +61,11 @@ export interface Ownership {
   readonly openedAt: number
 }
 
+export interface ReleasedOwnership extends Ownership {
+  /** Position of the shard's last row. */
+  readonly releasedAt: number
+}
+
 export interface EntityKey {
   readonly shard: number
   readonly entity: string
@@ -134,6 +139,12 @@ export interface Journal {
    * kind is one of `openKinds`, however late they are due. Set-based.
    */
   open(ownerships: readonly Ownership[], horizon: number, openKinds: readonly string[]): Promise<readonly OpenedShard[]>
+  /**
+   * Gives shards up, for a planned hand-off: finishes what is queued and in flight, then marks the owner rows as released
+   * at their last positions. From the call on, appends to them settle as `fenced`. Answers what was released; a shard of
+   * unknown outcome, or one that another owner took, is left out, and is lost to this process either way.
+   */
+  release(ownerships: readonly Ownership[]): Promise<readonly ReleasedOwnership[]>
   /** Queues a decision for its shard's lane. The record's seq and position order are the order of calls. */
   append(ownership: Ownership, append: Append): void
   /**

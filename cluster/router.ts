@@ -33,9 +33,14 @@ export type RouteAnswer<Answer> =
   | {
       readonly kind: 'unavailable'
       readonly certainty: 'not_accepted' | 'acceptance_unknown'
-      /** Stable code for logs and metrics: `journal_unavailable`, `overloaded`, `entity_quarantined`, `deadline_passed`, `stopping`. */
+      /**
+       * Stable code for logs and metrics: `journal_unavailable`, `overloaded`, `entity_quarantined`, `deadline_passed`,
+       * `stopping`; `shard_not_owned` and `shard_moved` send the router to another owner.
+       */
       readonly reason: string
       readonly retryAfterMs: number
+      /** With `shard_not_owned` and `shard_moved`: the owner that the answering node believes in. */
+      readonly moved?: { readonly node: string; readonly incarnation: string; readonly epoch: number }
     }
 
 export interface Router {

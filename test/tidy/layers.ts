@@ -17,10 +17,13 @@ export const layers: Readonly<Record<string, Layer>> = {
   cluster: { values: ['runtime/'] },
   actors: { values: ['domain/', 'runtime/'], types: ['cluster/', 'psp/'] },
   persistence: {
-    values: ['domain/', 'runtime/', 'actors/journal.ts', 'actors/errors.ts', 'cluster/errors.ts'],
+    values: ['domain/', 'runtime/', 'actors/journal.ts', 'actors/errors.ts', 'cluster/member.ts'],
     types: ['actors/', 'cluster/'],
   },
-  gateway: { values: ['domain/', 'runtime/', 'cluster/router.ts', 'psp/', 'persistence/read-model'] },
+  gateway: {
+    values: ['domain/', 'runtime/', 'cluster/router.ts', 'psp/', 'persistence/read-model'],
+    types: ['cluster/'],
+  },
   recon: { values: ['domain/', 'runtime/', 'cluster/router.ts', 'persistence/read-model'], types: ['psp/'] },
   loadtest: { values: ['runtime/'], types: ['gateway/'] },
   dashboard: { values: [], types: ['gateway/operator'] },
