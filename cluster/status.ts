@@ -64,4 +64,6 @@ export interface NodeStatus {
   /** Newest last, at most 50. */
   readonly moves: readonly MoveRecord[]
   readonly takeovers: readonly TakeoverRecord[]
+  /** Gateways with a link to this node, as they told it; operators hear of them through any node. */
+  readonly gateways?: readonly ProcessStatus[]
 }
