@@ -17,7 +17,7 @@ function memoryHarness(): JournalHarness {
       return {
         journal,
         async declareDead() {
-          database.declareDead(node, incarnation)
+          database.membership.declareDead({ node, incarnation }, undefined)
         },
         breakNextFlush: (lost) => journal.failNextFlush(lost === 'answer' ? 'unknown_committed' : 'unknown_lost'),
         stopNextFlush() {

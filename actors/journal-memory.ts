@@ -8,6 +8,7 @@
  * {@link MemoryJournal.hangNextFlush}) or in the database (`available`, `restore`).
  */
 import { pack } from 'msgpackr'
+import type { Deaths, Incarnation } from '../cluster/member.ts'
 import type { Clock } from '../runtime/clock.ts'
 import {
   type Append,
@@ -20,6 +21,7 @@ import {
   type JournalRow,
   type OpenedShard,
   type Ownership,
+  type ReleasedOwnership,
   type SnapshotRecord,
   type StoredEntity,
   type TimerRow,
@@ -45,10 +47,13 @@ export interface HungFlush {
   giveUp(): void
 }
 
-export interface MemoryJournalOptions {
-  readonly node: string
-  readonly incarnation: string
+export interface MemoryJournalOptions extends Incarnation {
   readonly clock: Clock
+  /**
+   * This process's way to the membership database: its lease store, which then starts the incarnation. Default: the
+   * database's membership itself, and the journal starts the incarnation where nobody has.
+   */
+  readonly deaths?: Deaths
   /** Runs a task later, in order, never at once. Default: `queueMicrotask`. */
   readonly defer?: (task: () => void) => void
 }
@@ -57,7 +62,8 @@ interface Held {
   epoch: number
   /** Position of the last row that this journal knows of. */
   tail: number
-  status: 'held' | 'uncertain' | 'lost'
+  /** `releasing`: nothing is taken any more, what is queued is still written. */
+  status: 'held' | 'releasing' | 'uncertain' | 'lost'
   readonly queue: Append[]
   inFlight: boolean
 }
@@ -73,8 +79,8 @@ interface Slice {
 
 export class MemoryJournal implements Journal {
   readonly #database: MemoryDatabase
-  readonly #node: string
-  readonly #incarnation: string
+  readonly #self: Incarnation
+  readonly #deaths: Deaths
   readonly #clock: Clock
   readonly #defer: (task: () => void) => void
   readonly #held = new Map<number, Held>()
@@ -91,11 +97,14 @@ export class MemoryJournal implements Journal {
 
   constructor(database: MemoryDatabase, options: MemoryJournalOptions) {
     this.#database = database
-    this.#node = options.node
-    this.#incarnation = options.incarnation
+    this.#self = { node: options.node, incarnation: options.incarnation }
     this.#clock = options.clock
     this.#defer = options.defer ?? queueMicrotask
-    database.startIncarnation(options.node, options.incarnation)
+    const { membership } = database
+    this.#deaths = options.deaths ?? { dead: async (of) => of.filter((each) => membership.isDead(each)) }
+    if (options.deaths === undefined && !membership.knows(this.#self)) {
+      membership.start(this.#self, { address: '', build: '' })
+    }
   }
 
   // --- faults ----------------------------------------------------------------------------------------------------------
@@ -126,13 +135,15 @@ export class MemoryJournal implements Journal {
     for (const shard of sorted) {
       const held = this.#held.get(shard)
       if (held === undefined) continue
-      held.status = held.status === 'lost' ? 'lost' : 'uncertain'
+      if (held.status !== 'lost') held.status = 'uncertain'
       this.#settleQueued(held, { kind: 'refused', error: failure('journal_unavailable', shard) })
     }
     while (sorted.some((shard) => this.#held.get(shard)?.inFlight)) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
     await this.#statement()
+    const seen = sorted.map((shard) => ({ shard, epoch: this.#database.shard(shard).epoch }))
+    const owners = sorted.flatMap((shard) => this.#database.shard(shard).owner ?? [])
     const behind = sorted.filter(
       (shard) => this.#database.shard(shard).rows.length < (this.#acknowledged.get(shard) ?? 0),
     )
@@ -145,8 +156,11 @@ export class MemoryJournal implements Journal {
         },
       )
     }
-    const taken = sorted.flatMap((shard) => {
-      const epoch = this.#database.take(shard, this.#node, this.#incarnation)
+    const dead = await this.#whoIsDead(owners)
+    if (dead === 'self') return []
+    await this.#statement()
+    const taken = seen.flatMap(({ shard, epoch: seenEpoch }) => {
+      const epoch = this.#database.take(shard, seenEpoch, this.#self, dead)
       return epoch === undefined ? [] : [{ shard, epoch }]
     })
     await this.#statement()
@@ -176,9 +190,45 @@ export class MemoryJournal implements Journal {
       })
   }
 
+  async release(ownerships: readonly Ownership[]): Promise<readonly ReleasedOwnership[]> {
+    const releasing = ownerships.flatMap((ownership) => {
+      const held = this.#held.get(ownership.shard)
+      if (held?.epoch !== ownership.epoch || held.status !== 'held') return []
+      held.status = 'releasing'
+      return [{ ownership, held }]
+    })
+    while (releasing.some(({ held }) => held.inFlight || held.queue.length > 0)) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+    const executed = await this.#statement().then(
+      () => true,
+      () => false,
+    )
+    return releasing
+      .toSorted((a, b) => a.ownership.shard - b.ownership.shard)
+      .flatMap(({ ownership, held }) => {
+        if (held.status !== 'releasing' || held.epoch !== ownership.epoch) return []
+        held.status = 'lost'
+        const { shard, epoch } = ownership
+        return executed && this.#database.release(shard, epoch, held.tail)
+          ? [{ ...ownership, releasedAt: held.tail }]
+          : []
+      })
+  }
+
   async proveOwnership({ shard, epoch }: Ownership): Promise<boolean> {
     await this.#statement()
-    return this.#database.shard(shard).epoch === epoch
+    return this.#database.owns(shard, epoch)
+  }
+
+  async #whoIsDead(owners: readonly Incarnation[]): Promise<readonly Incarnation[] | 'self'> {
+    const { node, incarnation } = this.#self
+    try {
+      const dead = await this.#deaths.dead([this.#self, ...owners])
+      return dead.some((each) => each.node === node && each.incarnation === incarnation) ? 'self' : dead
+    } catch (error) {
+      throw new JournalError('journal_unavailable', 'who is dead cannot be asked', { cause: error })
+    }
   }
 
   // --- appends -----------------------------------------------------------------------------------------------------------
@@ -202,7 +252,7 @@ export class MemoryJournal implements Journal {
 
   #refusal(shard: number, epoch: number, held: Held | undefined): AppendOutcome | undefined {
     if (this.#closed) return { kind: 'refused', error: failure('journal_closed', shard) }
-    if (held === undefined || held.epoch !== epoch || held.status === 'lost') {
+    if (held === undefined || held.epoch !== epoch || held.status === 'lost' || held.status === 'releasing') {
       return { kind: 'fenced', error: failure('journal_fenced', shard) }
     }
     if (held.status === 'uncertain') return { kind: 'refused', error: failure('journal_unavailable', shard) }
@@ -321,7 +371,7 @@ export class MemoryJournal implements Journal {
 
   #settleUnknown(slices: readonly Slice[]): void {
     for (const { shard, held, appends } of slices) {
-      if (held.status === 'held') held.status = 'uncertain'
+      if (held.status !== 'lost') held.status = 'uncertain'
       for (const append of appends) append.settle({ kind: 'unknown', error: failure('journal_outcome_unknown', shard) })
       this.#settleQueued(held, { kind: 'refused', error: failure('journal_unavailable', shard) })
     }
@@ -382,7 +432,7 @@ export class MemoryJournal implements Journal {
       command: epochEntity,
       type: 'epoch',
       at: this.#clock.now(),
-      data: pack({ v: 1, node: this.#node, incarnation: this.#incarnation }),
+      data: pack({ v: 1, ...this.#self }),
       private: null,
       keyId: null,
     }

@@ -6,7 +6,10 @@
  * It holds no time and no tasks; when a statement runs, and whether its answer arrives, is the journal's business. What it
  * cannot show is a statement that is half done while another runs: a statement that hangs runs when it is released.
  */
-import { assert } from '../runtime/assert.ts'
+import { MemoryMembership } from '../cluster/lease-store-memory.ts'
+import type { Incarnation } from '../cluster/member.ts'
+import type { ShardOwner } from '../cluster/owners.ts'
+import type { Cancel } from '../runtime/clock.ts'
 import type {
   CursorAdvance,
   DecisionRecord,
@@ -19,8 +22,10 @@ import type {
 } from './journal.ts'
 
 export interface MemoryShard {
-  owner: { readonly node: string; readonly incarnation: string } | undefined
+  owner: Incarnation | undefined
   epoch: number
+  /** Position at which its owner gave it up; undefined while it is owned. */
+  releasedAt: number | undefined
   /** Row at position p is `rows[p - 1]`. */
   rows: JournalRow[]
   /** Entity → indexes into `rows`, in order of seq. */
@@ -81,9 +86,15 @@ function isTaken(shard: MemoryShard, { entity, seq }: DecisionRecord): boolean {
 export class MemoryDatabase {
   /** False: every statement fails without being executed, as with a server that is away. */
   available = true
+  /** Who lives; several databases may share it, as journal databases share the membership database. */
+  readonly membership: MemoryMembership
+  readonly #listeners = new Set<() => void>()
   #shards = new Map<number, MemoryShard>()
   #merchants = new Map<string, MerchantRow>()
-  readonly #leases = new Map<string, 'alive' | 'dead'>()
+
+  constructor(membership: MemoryMembership = new MemoryMembership()) {
+    this.membership = membership
+  }
 
   shard(number: number): MemoryShard {
     let shard = this.#shards.get(number)
@@ -91,6 +102,7 @@ export class MemoryDatabase {
       shard = {
         owner: undefined,
         epoch: 0,
+        releasedAt: undefined,
         rows: [],
         entities: new Map(),
         snapshots: new Map(),
@@ -102,35 +114,58 @@ export class MemoryDatabase {
     return shard
   }
 
-  // --- incarnations ------------------------------------------------------------------------------------------------
-
-  /** A new incarnation of a node ends its earlier ones. */
-  startIncarnation(node: string, incarnation: string): void {
-    const key = leaseKey(node, incarnation)
-    assert(!this.#leases.has(key), 'an incarnation starts once', { node, incarnation })
-    for (const other of this.#leases.keys()) if (other.startsWith(`${node}/`)) this.#leases.set(other, 'dead')
-    this.#leases.set(key, 'alive')
-  }
-
-  /** Dead is permanent. */
-  declareDead(node: string, incarnation: string): void {
-    this.#leases.set(leaseKey(node, incarnation), 'dead')
-  }
-
   // --- statements --------------------------------------------------------------------------------------------------
 
-  /** Compare-and-set on the owner row; answers the new epoch, or undefined where the shard may not be taken. */
-  take(number: number, node: string, incarnation: string): number | undefined {
-    if (this.#leases.get(leaseKey(node, incarnation)) !== 'alive') return undefined
+  /**
+   * Compare-and-set on the owner row, at the epoch that was seen; answers the new epoch, or undefined where the shard may
+   * not be taken.
+   * @param dead owners that the taker knows to be dead.
+   */
+  take(number: number, seenEpoch: number, self: Incarnation, dead: readonly Incarnation[]): number | undefined {
     const shard = this.shard(number)
     const { owner } = shard
-    const mine = owner?.node === node && owner.incarnation === incarnation
-    if (owner !== undefined && !mine && this.#leases.get(leaseKey(owner.node, owner.incarnation)) !== 'dead') {
-      return undefined
-    }
-    shard.owner = { node, incarnation }
+    const mayTake =
+      owner === undefined ||
+      shard.releasedAt !== undefined ||
+      [self, ...dead].some(({ node, incarnation }) => owner.node === node && owner.incarnation === incarnation)
+    if (shard.epoch !== seenEpoch || !mayTake) return undefined
+    shard.owner = { node: self.node, incarnation: self.incarnation }
     shard.epoch += 1
+    shard.releasedAt = undefined
+    this.#changed()
     return shard.epoch
+  }
+
+  /** Marks the owner row as released; false where the epoch is past, or the last row is not at this position. */
+  release(number: number, epoch: number, position: number): boolean {
+    const shard = this.shard(number)
+    if (!this.owns(number, epoch) || shard.rows.length !== position) return false
+    shard.releasedAt = position
+    this.#changed()
+    return true
+  }
+
+  owns(number: number, epoch: number): boolean {
+    const shard = this.shard(number)
+    return shard.epoch === epoch && shard.releasedAt === undefined
+  }
+
+  /** The owner rows of shards that ever had an owner, in order of shard. */
+  owners(): readonly ShardOwner[] {
+    return [...this.#shards]
+      .filter(([, { epoch }]) => epoch > 0)
+      .sort(([a], [b]) => a - b)
+      .map(([shard, { epoch, owner, releasedAt }]) => ({ shard, epoch, owner, released: releasedAt !== undefined }))
+  }
+
+  /** Called at once when an owner row has changed. */
+  onOwnersChanged(listener: () => void): Cancel {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   /** The epoch record at tail + 1; undefined where the shard was taken again meanwhile. */
@@ -142,7 +177,7 @@ export class MemoryDatabase {
 
   write({ shard: number, epoch, first, records }: MemoryWrite): MemoryWriteResult {
     const shard = this.shard(number)
-    if (shard.epoch !== epoch) return { kind: 'not_owner' }
+    if (!this.owns(number, epoch)) return { kind: 'not_owner' }
     if (shard.rows[first - 2]?.epoch !== epoch) return { kind: 'no_predecessor' }
     if (shard.rows.length >= first) return { kind: 'collision' }
     const refused = new Set<string>()
@@ -241,10 +276,6 @@ export class MemoryDatabase {
   }
 }
 
-function leaseKey(node: string, incarnation: string): string {
-  return `${node}/${incarnation}`
-}
-
 function copyShards(shards: ReadonlyMap<number, MemoryShard>): Map<number, MemoryShard> {
   return new Map(
     [...shards].map(([number, shard]) => [
@@ -252,6 +283,7 @@ function copyShards(shards: ReadonlyMap<number, MemoryShard>): Map<number, Memor
       {
         owner: shard.owner,
         epoch: shard.epoch,
+        releasedAt: shard.releasedAt,
         rows: [...shard.rows],
         entities: new Map([...shard.entities].map(([entity, indexes]) => [entity, [...indexes]])),
         snapshots: new Map(shard.snapshots),

@@ -80,6 +80,78 @@ export function describeOwnership(context: () => JournalContext): void {
     })
   })
 
+  describe('release', () => {
+    test('what is queued is written first, what comes after is fenced, and a living node takes the shard at once', async () => {
+      const { journal, harness } = context()
+      const [mine, kept] = await journal.acquire([5, 6])
+      if (mine === undefined || kept === undefined) throw new Error('two shards were acquired')
+      const queued = appendAll(journal, mine, [recordOf(5, 1, 1), recordOf(5, 1, 2)])
+      const releasing = journal.release([mine])
+      const late = appendAll(journal, [mine, kept], [recordOf(5, 1, 3), recordOf(6, 1, 1)])
+      expect(await releasing).toEqual([{ ...mine, releasedAt: 3 }])
+      expect(kindsOf(await queued)).toEqual(['durable', 'durable'])
+      expect(kindsOf(await late)).toEqual(['fenced', 'durable'])
+      expect(kindsOf(await appendAll(journal, mine, [recordOf(5, 1, 3)]))).toEqual(['fenced'])
+      const other = await harness.start('node-2')
+      expect(await other.journal.acquire([5, 6])).toEqual([{ shard: 5, epoch: 2, openedAt: 4 }])
+      expect(await context().typesOf(5)).toEqual(['epoch', 'payment.create', 'payment.create', 'epoch'])
+    })
+
+    test('what is in flight is waited for', async () => {
+      const { journal, node } = context()
+      const mine = await acquireOne(journal, 5)
+      const stopped = node.stopNextFlush()
+      const outcomes = appendAll(journal, mine, [recordOf(5, 1, 1)])
+      await stopped.reached
+      const releasing = journal.release([mine])
+      stopped.release()
+      expect(kindsOf(await outcomes)).toEqual(['durable'])
+      expect(await releasing).toEqual([{ ...mine, releasedAt: 2 }])
+    })
+
+    test('ownership of a released shard is not proved, and who released it may take it again', async () => {
+      const { journal } = context()
+      const mine = await acquireOne(journal, 5)
+      await journal.release([mine])
+      expect(await journal.proveOwnership(mine)).toBe(false)
+      expect(await journal.acquire([5])).toEqual([{ shard: 5, epoch: 2, openedAt: 2 }])
+      expect(await journal.proveOwnership({ shard: 5, epoch: 2, openedAt: 2 })).toBe(true)
+    })
+
+    test('a shard that another owner took is left out, and so is one that is not held', async () => {
+      const { journal } = context()
+      const [five, six] = await journal.acquire([5, 6])
+      if (five === undefined || six === undefined) throw new Error('two shards were acquired')
+      await context().harness.raiseEpoch(5)
+      expect(await journal.release([six, five, { shard: 7, epoch: 1, openedAt: 1 }])).toEqual([
+        { ...six, releasedAt: 1 },
+      ])
+      expect(kindsOf(await appendAll(journal, five, [recordOf(5, 1, 1)]))).toEqual(['fenced'])
+    })
+
+    test('a shard whose last flush has an unknown outcome is released by nobody', async () => {
+      const { journal, node, harness } = context()
+      const mine = await acquireOne(journal, 5)
+      node.breakNextFlush('request')
+      const outcomes = appendAll(journal, mine, [recordOf(5, 1, 1)])
+      expect(await journal.release([mine])).toEqual([])
+      expect(kindsOf(await outcomes)).toEqual(['unknown'])
+      const other = await harness.start('node-2')
+      expect(await other.journal.acquire([5])).toEqual([])
+      expect(await acquireEventually(node, [5])).toMatchObject([{ shard: 5, epoch: 2 }])
+    })
+
+    test('a shard whose rows are not there any more is not released', async () => {
+      const { journal, harness } = context()
+      const mine = await acquireOne(journal, 5)
+      await appendAll(journal, mine, [recordOf(5, 1, 1), recordOf(5, 1, 2)])
+      await harness.loseRowsAfter(5, 2)
+      expect(await journal.release([mine])).toEqual([])
+      const other = await harness.start('node-2')
+      expect(await other.journal.acquire([5])).toEqual([])
+    })
+  })
+
   describe('fences', () => {
     test('a stale owner with 4 rows queued behind an epoch record writes none', async () => {
       const mine = await acquireOne(context().journal, 5)

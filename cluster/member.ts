@@ -5,6 +5,7 @@
  * Dead is permanent, per incarnation: a process that was declared dead never comes back, its node starts as another
  * incarnation. No database clock is compared anywhere.
  */
+import { assert } from '../runtime/assert.ts'
 
 /** One start of a node or gateway. */
 export interface Incarnation {
@@ -74,6 +75,12 @@ export interface LeaseStore {
   close(): Promise<void>
 }
 
+/** What is known of deaths: asked before shards are taken. Rejects with {@link LeaseError}. */
+export interface Deaths {
+  /** Those of them that were declared dead; one that nobody knows is not dead. Its answer never becomes wrong: dead is permanent. */
+  dead(of: readonly Incarnation[]): Promise<readonly Incarnation[]>
+}
+
 export type LeaseErrorCode = 'membership_unavailable' | 'incarnation_used'
 
 export class LeaseError extends Error {
@@ -85,6 +92,24 @@ export class LeaseError extends Error {
     super(message, options)
     this.code = code
     this.canRetry = code === 'membership_unavailable'
+  }
+}
+
+/** Names end up in sessions' names, certificates and metrics: short, and none with a separator in it. */
+export function assertIncarnation({ node, incarnation }: Incarnation): void {
+  assert(/^[a-z0-9][a-z0-9-]{0,23}$/.test(node), 'a node is named by 1 to 24 of a-z, 0-9 and -', { node })
+  assert(/^[a-z0-9]{1,20}$/.test(incarnation), 'an incarnation is named by 1 to 20 of a-z and 0-9', { incarnation })
+}
+
+export const weightMax = 100
+
+export function assertPolicyChange(change: PolicyChange): void {
+  if (change.kind === 'pin') {
+    assert(Number.isSafeInteger(change.shard) && change.shard >= 0, 'a pin is of a shard', { shard: change.shard })
+  }
+  if (change.kind === 'weight' && change.weight !== null) {
+    const { node, weight } = change
+    assert(weight >= 0 && weight <= weightMax, 'a weight is from 0 to 100', { node, weight })
   }
 }
 

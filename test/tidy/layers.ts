@@ -45,6 +45,9 @@ export const testExtras: readonly RegExp[] = [
   /^psp\/testing\.ts$/,
 ]
 
+/** What stands in for storage in tests and simulations is built of its like: one truth about who is dead. */
+const twin = /(?:-memory|\/memory-database)\.ts$/
+
 /** The simulator is a process of its own: only composition roots and tests of the connectors start it. */
 const simulator = 'psp/simulator/'
 const simulatorUsers = ['bin', 'test', 'bench', 'psp/simulator']
@@ -76,6 +79,7 @@ export function mayImport(from: string, to: string, options: { typeOnly: boolean
   }
   if (layerOf(to) === layer) return true
   if (options.testCode && testExtras.some((extra) => extra.test(to))) return true
+  if (twin.test(from) && twin.test(to)) return true
   const { values, types = [] } = layers[layer] ?? { values: [] }
   return [...values, ...(options.typeOnly ? types : [])].some((start) => to.startsWith(start))
 }
