@@ -56,7 +56,15 @@ export interface MemoryJournalOptions extends Incarnation {
   readonly deaths?: Deaths
   /** Runs a task later, in order, never at once. Default: `queueMicrotask`. */
   readonly defer?: (task: () => void) => void
+  /**
+   * Carries a statement to the server, which executes it at one instant, and its result back. It rejects with a
+   * {@link JournalError}: `journal_unavailable` where the statement was not and will not be executed, else nobody knows.
+   * Default: executed after one deferred turn.
+   */
+  readonly carry?: Carry
 }
+
+export type Carry = <Result>(execute: () => Result) => Promise<Result>
 
 interface Held {
   epoch: number
@@ -83,6 +91,7 @@ export class MemoryJournal implements Journal {
   readonly #deaths: Deaths
   readonly #clock: Clock
   readonly #defer: (task: () => void) => void
+  readonly #carry: Carry | undefined
   readonly #held = new Map<number, Held>()
   /** Shard → last position acknowledged as durable, kept over changes of epoch. */
   readonly #acknowledged = new Map<number, number>()
@@ -100,6 +109,7 @@ export class MemoryJournal implements Journal {
     this.#self = { node: options.node, incarnation: options.incarnation }
     this.#clock = options.clock
     this.#defer = options.defer ?? queueMicrotask
+    this.#carry = options.carry
     const { membership } = database
     this.#deaths = options.deaths ?? { dead: async (of) => of.filter((each) => membership.isDead(each)) }
     if (options.deaths === undefined && !membership.knows(this.#self)) {
@@ -141,12 +151,16 @@ export class MemoryJournal implements Journal {
     while (sorted.some((shard) => this.#held.get(shard)?.inFlight)) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
-    await this.#statement()
-    const seen = sorted.map((shard) => ({ shard, epoch: this.#database.shard(shard).epoch }))
-    const owners = sorted.flatMap((shard) => this.#database.shard(shard).owner ?? [])
-    const behind = sorted.filter(
-      (shard) => this.#database.shard(shard).rows.length < (this.#acknowledged.get(shard) ?? 0),
+    const seen = await this.#statement(() =>
+      sorted.map((shard) => {
+        const { epoch, owner, rows } = this.#database.shard(shard)
+        return { shard, epoch, owner, last: rows.length }
+      }),
     )
+    const owners = seen.flatMap(({ owner }) => owner ?? [])
+    const behind = seen
+      .filter(({ shard, last }) => last < (this.#acknowledged.get(shard) ?? 0))
+      .map(({ shard }) => shard)
     if (behind.length > 0) {
       throw new JournalError(
         'journal_lost_acknowledged_rows',
@@ -158,14 +172,20 @@ export class MemoryJournal implements Journal {
     }
     const dead = await this.#whoIsDead(owners)
     if (dead === 'self') return []
-    await this.#statement()
-    const taken = seen.flatMap(({ shard, epoch: seenEpoch }) => {
-      const epoch = this.#database.take(shard, seenEpoch, this.#self, dead)
-      return epoch === undefined ? [] : [{ shard, epoch }]
-    })
-    await this.#statement()
-    return taken.flatMap(({ shard, epoch }) => {
-      const openedAt = this.#database.writeEpochRecord(shard, epoch, this.#epochRecord(shard, epoch))
+    const taken = await this.#statement(() =>
+      seen.flatMap(({ shard, epoch: seenEpoch }) => {
+        const epoch = this.#database.take(shard, seenEpoch, this.#self, dead)
+        return epoch === undefined ? [] : [{ shard, epoch, record: this.#epochRecord(shard, epoch) }]
+      }),
+    )
+    const written = await this.#statement(() =>
+      taken.map(({ shard, epoch, record }) => ({
+        shard,
+        epoch,
+        openedAt: this.#database.writeEpochRecord(shard, epoch, record),
+      })),
+    )
+    return written.flatMap(({ shard, epoch, openedAt }) => {
       if (openedAt === undefined) return []
       this.#held.set(shard, { epoch, tail: openedAt, status: 'held', queue: [], inFlight: false })
       this.#acknowledged.set(shard, openedAt)
@@ -178,16 +198,17 @@ export class MemoryJournal implements Journal {
     horizon: number,
     openKinds: readonly string[],
   ): Promise<readonly OpenedShard[]> {
-    await this.#statement()
     const wanted = ({ due, kind }: TimerRow): boolean => due < horizon || openKinds.includes(kind)
-    return ownerships
-      .toSorted((a, b) => a.shard - b.shard)
-      .flatMap((ownership) => {
-        const cursor = this.#database.claimCursor(ownership.shard, ownership.epoch)
-        if (cursor === undefined) return []
-        const tail = this.#database.shard(ownership.shard).rows.slice(cursor)
-        return [{ ownership, cursor, timers: this.#database.timers(ownership.shard, wanted), tail }]
-      })
+    return this.#statement(() =>
+      ownerships
+        .toSorted((a, b) => a.shard - b.shard)
+        .flatMap((ownership) => {
+          const cursor = this.#database.claimCursor(ownership.shard, ownership.epoch)
+          if (cursor === undefined) return []
+          const tail = this.#database.shard(ownership.shard).rows.slice(cursor)
+          return [{ ownership, cursor, timers: this.#database.timers(ownership.shard, wanted), tail }]
+        }),
+    )
   }
 
   async release(ownerships: readonly Ownership[]): Promise<readonly ReleasedOwnership[]> {
@@ -200,25 +221,22 @@ export class MemoryJournal implements Journal {
     while (releasing.some(({ held }) => held.inFlight || held.queue.length > 0)) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
-    const executed = await this.#statement().then(
-      () => true,
-      () => false,
-    )
-    return releasing
+    const sent = releasing
+      .filter(({ held }) => held.status === 'releasing')
+      .map(({ ownership, held }) => ({ ownership, held, releasedAt: held.tail }))
       .toSorted((a, b) => a.ownership.shard - b.ownership.shard)
-      .flatMap(({ ownership, held }) => {
-        if (held.status !== 'releasing' || held.epoch !== ownership.epoch) return []
-        held.status = 'lost'
-        const { shard, epoch } = ownership
-        return executed && this.#database.release(shard, epoch, held.tail)
-          ? [{ ...ownership, releasedAt: held.tail }]
-          : []
-      })
+    const released = await this.#statement(() =>
+      sent.map(({ ownership: { shard, epoch }, releasedAt }) => this.#database.release(shard, epoch, releasedAt)),
+    ).catch(() => [])
+    return sent.flatMap(({ ownership, held, releasedAt }, index) => {
+      if (held.status !== 'releasing') return []
+      held.status = 'lost'
+      return released[index] === true ? [{ ...ownership, releasedAt }] : []
+    })
   }
 
   async proveOwnership({ shard, epoch }: Ownership): Promise<boolean> {
-    await this.#statement()
-    return this.#database.owns(shard, epoch)
+    return this.#statement(() => this.#database.owns(shard, epoch))
   }
 
   async #whoIsDead(owners: readonly Incarnation[]): Promise<readonly Incarnation[] | 'self'> {
@@ -284,8 +302,25 @@ export class MemoryJournal implements Journal {
     this.#flushing = true
     const hang = this.#hang
     this.#hang = undefined
-    if (hang === undefined) this.#execute(slices)
-    else this.#waitFor(hang, slices)
+    if (hang !== undefined) this.#waitFor(hang, slices)
+    else if (this.#carry === undefined) this.#execute(slices)
+    else this.#send(slices)
+  }
+
+  /** The flush as the carrier's statement. */
+  #send(slices: readonly Slice[]): void {
+    this.#statement(() => slices.map((slice) => ({ slice, result: this.#write(slice) }))).then(
+      (results) =>
+        this.#ended(slices, () => {
+          for (const { slice, result } of results) this.#settle(slice, result)
+        }),
+      (error: unknown) =>
+        this.#ended(slices, () => {
+          const isCertain = error instanceof JournalError && error.code === 'journal_unavailable'
+          if (!isCertain) return this.#settleUnknown(slices)
+          for (const slice of slices) this.#settleRefused(slice, slice.appends, 'journal_unavailable')
+        }),
+    )
   }
 
   #waitFor(hang: { release: boolean; giveUp: boolean; wake: () => void }, slices: readonly Slice[]): void {
@@ -328,13 +363,15 @@ export class MemoryJournal implements Journal {
   }
 
   #finish(slices: readonly Slice[], settle: () => void): void {
-    this.#defer(() => {
-      this.#flushing = false
-      for (const { held } of slices) held.inFlight = false
-      settle()
-      this.#schedule()
-      this.#wakeIdle()
-    })
+    this.#defer(() => this.#ended(slices, settle))
+  }
+
+  #ended(slices: readonly Slice[], settle: () => void): void {
+    this.#flushing = false
+    for (const { held } of slices) held.inFlight = false
+    settle()
+    this.#schedule()
+    this.#wakeIdle()
   }
 
   #settle(slice: Slice, result: MemoryWriteResult): void {
@@ -390,38 +427,41 @@ export class MemoryJournal implements Journal {
 
   // --- reads and rows under the cursor -----------------------------------------------------------------------------------
 
-  async load(key: EntityKey, upTo = Number.MAX_SAFE_INTEGER): Promise<StoredEntity> {
-    await this.#statement()
-    return this.#database.load(key, upTo)
+  load(key: EntityKey, upTo = Number.MAX_SAFE_INTEGER): Promise<StoredEntity> {
+    return this.#statement(() => this.#database.load(key, upTo))
   }
 
-  async readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]> {
-    await this.#statement()
-    return this.#database.shard(shard).rows.slice(position, position + limit)
+  readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]> {
+    return this.#statement(() => this.#database.shard(shard).rows.slice(position, position + limit))
   }
 
-  async saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void> {
-    await this.#statement()
-    for (const snapshot of snapshots) this.#database.saveSnapshot(snapshot)
+  saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void> {
+    return this.#statement(() => {
+      for (const snapshot of snapshots) this.#database.saveSnapshot(snapshot)
+    })
   }
 
-  async advance(advances: readonly CursorAdvance[]): Promise<readonly number[]> {
-    await this.#statement()
-    return advances.filter((advance) => !this.#database.advance(advance)).map(({ shard }) => shard)
+  advance(advances: readonly CursorAdvance[]): Promise<readonly number[]> {
+    return this.#statement(() =>
+      advances.filter((advance) => !this.#database.advance(advance)).map(({ shard }) => shard),
+    )
   }
 
-  async timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {
-    await this.#statement()
-    return shards
-      .flatMap((shard) => this.#database.timers(shard, ({ due }) => due < horizon))
-      .sort((a, b) => a.due - b.due)
+  timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {
+    return this.#statement(() =>
+      shards.flatMap((shard) => this.#database.timers(shard, ({ due }) => due < horizon)).sort((a, b) => a.due - b.due),
+    )
   }
 
   /** One round trip to the server. */
-  async #statement(): Promise<void> {
-    await new Promise<void>((resolve) => this.#defer(resolve))
-    if (this.#closed) throw new JournalError('journal_closed', 'the journal is closed')
-    if (!this.#database.available) throw new JournalError('journal_unavailable', 'the journal is unavailable')
+  #statement<Result>(execute: () => Result): Promise<Result> {
+    const checked = (): Result => {
+      if (this.#closed) throw new JournalError('journal_closed', 'the journal is closed')
+      if (!this.#database.available) throw new JournalError('journal_unavailable', 'the journal is unavailable')
+      return execute()
+    }
+    if (this.#carry !== undefined) return this.#carry(checked)
+    return new Promise<void>((resolve) => this.#defer(resolve)).then(checked)
   }
 
   #epochRecord(shard: number, epoch: number) {
