@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AppendOutcome, Ownership } from '../actors/journal.ts'
 import { shardCount } from '../domain/ids.ts'
-import { PostgresJournal } from '../persistence/postgres-journal.ts'
+import { type StartedJournal, startJournal } from '../test/support/started-journal.ts'
 import { BareLoop, bareTable, createBareTable } from './support/bare-loop.ts'
 import { type BenchServer, startBenchServer } from './support/bench-server.ts'
 import { runBenchmark } from './support/benchmark.ts'
@@ -95,7 +95,7 @@ async function runBare(server: BenchServer, loop: BareLoop, cell: Cell): Promise
 class JournalLoop {
   readonly wrong: string[] = []
   readonly #ownerships = new Map<number, Ownership>()
-  #journal: PostgresJournal | undefined
+  #started: StartedJournal | undefined
   #next = 0
 
   get rows(): number {
@@ -103,19 +103,20 @@ class JournalLoop {
   }
 
   get flushes(): number {
-    return this.#journal?.stats.flushes ?? 0
+    return this.#started?.journal.stats.flushes ?? 0
   }
 
   /** A new incarnation that owns all shards. */
   async start(databaseUrl: string, flushRowsMax: number, lanes: number): Promise<void> {
-    const journal = await PostgresJournal.connect({
+    const started = await startJournal({
       databaseUrl,
       node: 'bench',
       incarnation: randomBytes(8).toString('hex'),
       lanes,
       limits: { flushRowsMax, flushBytesMax: 8 * 2 ** 20 },
     })
-    this.#journal = journal
+    this.#started = started
+    const { journal } = started
     for (const ownership of await journal.acquire(Array.from({ length: shardCount }, (_, shard) => shard))) {
       this.#ownerships.set(ownership.shard, ownership)
     }
@@ -135,13 +136,15 @@ class JournalLoop {
   async append(): Promise<void> {
     const record = recordNumber(this.#next++)
     const ownership = this.#ownerships.get(record.shard) as Ownership
-    const outcome = await new Promise<AppendOutcome>((settle) => this.#journal?.append(ownership, { record, settle }))
+    const outcome = await new Promise<AppendOutcome>((settle) =>
+      this.#started?.journal.append(ownership, { record, settle }),
+    )
     if (outcome.kind !== 'durable') this.wrong.push(`row ${this.#next} is ${outcome.kind}: ${outcome.error.message}`)
   }
 
   async stop(): Promise<void> {
-    await this.#journal?.close()
-    this.#journal = undefined
+    await this.#started?.close()
+    this.#started = undefined
   }
 }
 

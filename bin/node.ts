@@ -8,6 +8,7 @@ import type { PaymentEffect } from '../domain/payment/effects.ts'
 import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
 import { checkClusterMeta } from '../persistence/migrate.ts'
 import { PostgresJournal } from '../persistence/postgres-journal.ts'
+import { PostgresLeaseStore } from '../persistence/postgres-lease-store.ts'
 import { createReadModel } from '../persistence/read-model.ts'
 import type { Connector } from '../psp/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -44,10 +45,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { databaseUrl, nodeId, log } = options
   await checkClusterMeta(databaseUrl, options.idKey)
   const incarnation = systemRandom.hex(6)
+  const self = { node: nodeId, incarnation }
+  const leases = await PostgresLeaseStore.connect({ databaseUrl, self, log: log.child({ component: 'lease' }) })
+  await leases.start(self, { address: '', build: '' })
   const journal = await PostgresJournal.connect({
     databaseUrl,
-    node: nodeId,
-    incarnation,
+    ...self,
+    deaths: leases,
     clock: systemClock,
     log: log.child({ component: 'journal' }),
   })
@@ -113,7 +117,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     runEffect: (effect) => runEffect(effect as PaymentEffect),
   })
   metrics.observe(host, journal)
-  const owned = await host.open(Array.from({ length: shardCount }, (_, shard) => shard))
+  const { opened: owned } = await host.openShards(Array.from({ length: shardCount }, (_, shard) => shard))
   if (owned.length < shardCount) throw new Error(`only ${owned.length} of ${shardCount} shards could be taken`)
   hostLog.info({ count: owned.length, incarnation: Number.parseInt(incarnation.slice(0, 8), 16) }, 'shards taken')
 
@@ -136,7 +140,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       stopping = true
       await host.stop()
       directory.stop()
-      await Promise.all([readModel.close(), ...[...connectors.values()].map((each) => each.close())])
+      await Promise.all([leases.close(), readModel.close(), ...[...connectors.values()].map((each) => each.close())])
     },
   }
 }

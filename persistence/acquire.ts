@@ -1,39 +1,35 @@
 /**
- * Taking shards. First compare-and-set on the owner rows, committed alone; then an epoch record at tail + 1 of each, by a
- * statement that joins the owner rows at the new epochs. In one transaction a stale owner's row at that position would
- * roll the epoch back with it, and a busy one would win again and again.
+ * Taking shards. The owner rows are read, then who of those owners is dead; then compare-and-set on the rows' epochs,
+ * committed alone; then an epoch record at tail + 1 of each, by a statement that joins the owner rows at the new epochs. In
+ * one transaction a stale owner's row at that position would roll the epoch back with it, and a busy one would win again
+ * and again. Committed alone, the epoch stops every statement begun after it: what can still collide is what was under way.
  *
- * A shard may be taken from nobody, from an owner that gave it up or is dead, and from oneself.
+ * A shard may be taken from nobody, from an owner that gave it up or is dead, and from oneself. Who is dead is kept in
+ * another database; that is safe to read before, since dead is permanent and an epoch belongs to one owner.
  */
 import { pack } from 'msgpackr'
 import { DatabaseError } from 'pg'
 import type { Ownership } from '../actors/journal.ts'
-import type { Incarnation } from './connection.ts'
+import { type Deaths, type Incarnation, nameOf, sameIncarnation } from '../cluster/member.ts'
 import type { DatabasePool } from './database-pool.ts'
-import { terminateDead } from './incarnations.ts'
 import { causeOf, journalError } from './statement-outcome.ts'
 
 /** Entity and command of epoch records. */
 export const nobody = Buffer.alloc(16)
 
 const seenText = `
-  SELECT o.shard, o.epoch, o.node,
+  SELECT o.shard, o.epoch, o.node, o.incarnation, o.released_at_position IS NOT NULL AS released,
     coalesce((SELECT j.position FROM journal j WHERE j.shard = o.shard ORDER BY j.position DESC LIMIT 1), 0) AS tail
   FROM shard_owner o WHERE o.shard = ANY($1::int[])`
 
 const takeText = `
-  WITH may_take AS (
+  WITH seen AS (
     SELECT o.shard FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
-    WHERE (
-        o.node IS NULL OR o.released_at_position IS NOT NULL OR (o.node = $3 AND o.incarnation = $4)
-        OR EXISTS (SELECT FROM node_lease l WHERE l.node = o.node AND l.incarnation = o.incarnation AND l.state = 'dead')
-      )
-      AND EXISTS (SELECT FROM node_lease l WHERE l.node = $3 AND l.incarnation = $4 AND l.state = 'alive')
     ORDER BY o.shard FOR UPDATE OF o
   )
   UPDATE shard_owner o
   SET node = $3, incarnation = $4, epoch = o.epoch + 1, released_at_position = NULL
-  FROM may_take m WHERE o.shard = m.shard
+  FROM seen s WHERE o.shard = s.shard
   RETURNING o.shard, o.epoch`
 
 const epochText = `
@@ -45,50 +41,89 @@ const epochText = `
   ORDER BY s.shard
   RETURNING shard, epoch, position`
 
+interface SeenOwner {
+  readonly shard: number
+  readonly epoch: number
+  readonly node: string | null
+  readonly incarnation: string | null
+  readonly released: boolean
+  readonly tail: number
+}
+
 interface Taken {
   readonly shard: number
   readonly epoch: number
 }
 
-/**
- * @param acknowledged positions that the database has acknowledged to this process.
- * @param at unix milliseconds, for the epoch records.
- * @returns what was taken, in order of shard.
- * @throws {JournalError} `journal_lost_acknowledged_rows`, before anything is taken.
- */
-export async function acquireShards(
-  pool: DatabasePool,
-  self: Incarnation,
-  shards: readonly number[],
-  acknowledged: ReadonlyMap<number, number>,
-  at: number,
-  attemptsMax: number,
-): Promise<readonly Ownership[]> {
-  const seen = await pool.query<{ shard: number; epoch: number; node: string | null; tail: number }>({
-    name: 'owners',
-    text: seenText,
-    values: [shards],
-  })
+export interface AcquireOptions {
+  readonly pool: DatabasePool
+  readonly self: Incarnation
+  readonly deaths: Deaths
+  /** Positions that the database has acknowledged to this process. */
+  readonly acknowledged: ReadonlyMap<number, number>
+  /** Unix milliseconds, for the epoch records. */
+  readonly at: number
+  readonly attemptsMax: number
+  /** Ends what the dead owners of taken shards still run here. */
+  readonly endSessions: (of: readonly Incarnation[]) => Promise<void>
+}
+
+export interface Acquired {
+  /** In order of shard. */
+  readonly ownerships: readonly Ownership[]
+  /** Epoch records that a stale owner's last row got before. */
+  readonly collisions: number
+}
+
+/** @throws {JournalError} `journal_lost_acknowledged_rows`, before anything is taken; `journal_unavailable`. */
+export async function acquireShards(shards: readonly number[], options: AcquireOptions): Promise<Acquired> {
+  const { pool, self, acknowledged } = options
+  const seen = await pool.query<SeenOwner>({ name: 'owners', text: seenText, values: [shards] })
   const behind = seen.filter(({ shard, tail }) => tail < (acknowledged.get(shard) ?? 0)).map(({ shard }) => shard)
   if (behind.length > 0) {
     const message = `the database has lost acknowledged rows of shards ${behind.join(', ')}`
     throw journalError('journal_lost_acknowledged_rows', message, undefined, behind)
   }
+  const dead = await whoIsDead(options, seen)
+  if (dead.has(nameOf(self))) return { ownerships: [], collisions: 0 }
+  const free = seen.filter((row) => {
+    const owner = ownerOf(row)
+    return owner === undefined || row.released || sameIncarnation(owner, self) || dead.has(nameOf(owner))
+  })
   const taken = await pool.query<Taken>({
     name: 'take',
     text: takeText,
-    values: [seen.map(({ shard }) => shard), seen.map(({ epoch }) => epoch), self.node, self.incarnation],
+    values: [free.map(({ shard }) => shard), free.map(({ epoch }) => epoch), self.node, self.incarnation],
   })
-  await terminateDead(pool, [...new Set(seen.flatMap(({ node }) => node ?? []))])
+  await options.endSessions([...dead.values()])
   const data = pack({ v: 1, node: self.node, incarnation: self.incarnation })
   const ownerships: Ownership[] = []
+  let collisions = 0
   let left = taken.sort((a, b) => a.shard - b.shard)
-  for (let attempt = 0; attempt < attemptsMax && left.length > 0; attempt += 1) {
-    const { written, collided } = await writeEpochRecords(pool, left, at, data)
+  for (let attempt = 0; attempt < options.attemptsMax && left.length > 0; attempt += 1) {
+    const { written, collided } = await writeEpochRecords(pool, left, options.at, data)
     ownerships.push(...written)
+    collisions += collided.length
     left = collided
   }
-  return ownerships.sort((a, b) => a.shard - b.shard)
+  return { ownerships: ownerships.sort((a, b) => a.shard - b.shard), collisions }
+}
+
+function ownerOf({ node, incarnation }: SeenOwner): Incarnation | undefined {
+  return node === null || incarnation === null ? undefined : { node, incarnation }
+}
+
+/** Of the owners that were seen and of this process itself, by name: who was declared dead takes nothing. */
+async function whoIsDead(
+  { self, deaths }: AcquireOptions,
+  seen: readonly SeenOwner[],
+): Promise<ReadonlyMap<string, Incarnation>> {
+  const asked = new Map([self, ...seen.flatMap((row) => ownerOf(row) ?? [])].map((each) => [nameOf(each), each]))
+  try {
+    return new Map((await deaths.dead([...asked.values()])).map((each) => [nameOf(each), each]))
+  } catch (error) {
+    throw journalError('journal_unavailable', 'who is dead cannot be asked', error)
+  }
 }
 
 /** One attempt: those whose next position a stale owner has taken meanwhile are left out and come back as `collided`. */

@@ -30,7 +30,7 @@ export interface AppendAnswer {
 const text = `
   WITH asked AS MATERIALIZED (
     SELECT a.shard, a.epoch,
-      (SELECT o.epoch FROM shard_owner o WHERE o.shard = a.shard) = a.epoch AS owned,
+      (SELECT o.epoch FROM shard_owner o WHERE o.shard = a.shard AND o.released_at_position IS NULL) = a.epoch AS owned,
       coalesce(
         (SELECT p.epoch FROM journal p WHERE p.shard = a.shard AND p.position = a.predecessor) = a.epoch, false
       ) AS preceded

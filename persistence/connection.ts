@@ -5,15 +5,10 @@
  */
 import type { ClientBase, ClientConfig } from 'pg'
 import { JournalError } from '../actors/journal.ts'
+import type { Incarnation } from '../cluster/member.ts'
 import { safeIntegerTypes } from './int8.ts'
 import type { JournalLimits } from './journal-limits.ts'
 import { journalError } from './statement-outcome.ts'
-
-/** Of one process; `sessionTag` is the beginning of its sessions' application_name. */
-export interface Incarnation {
-  readonly node: string
-  readonly incarnation: string
-}
 
 export interface ServerIdentity {
   readonly system: string
@@ -21,7 +16,7 @@ export interface ServerIdentity {
   readonly timeline: number
 }
 
-/** Beginning of `application_name`, 63 bytes at most with the role; ends so that no tag is the beginning of another. */
+/** Beginning of the `application_name` of a process's sessions, 63 bytes at most with the role; ends so that no tag is the beginning of another. */
 export function sessionTag({ node, incarnation }: Incarnation): string {
   return `shardpay ${node} ${incarnation} `
 }

@@ -2,8 +2,9 @@
  * A shard as this process holds it.
  *
  *   held       appends are queued and flushed
+ *   releasing  what is queued is still flushed, nothing more is taken
  *   uncertain  a flush of it ended without a known outcome, or the server is another one: nothing until it is acquired anew
- *   lost       another owner has it, or the database lost rows of it: nothing until it is acquired anew
+ *   lost       another owner has it or it was released, or the database lost rows of it: nothing until it is acquired anew
  */
 import type { Append, AppendOutcome } from '../actors/journal.ts'
 import type { Lane } from './lane.ts'
@@ -11,7 +12,7 @@ import type { Lane } from './lane.ts'
 export class HeldShard {
   readonly shard: number
   epoch = 0
-  status: 'held' | 'uncertain' | 'lost' = 'lost'
+  status: 'held' | 'releasing' | 'uncertain' | 'lost' = 'lost'
   /** Position of the last row that is there for certain. */
   tail = 0
   /** Highest position ever acknowledged by this process, under any epoch. */
@@ -22,7 +23,7 @@ export class HeldShard {
   /** Monotonic time since which something has waited in the queue. */
   waitingSince = 0
   queue: Append[] = []
-  #landed: (() => void)[] = []
+  #waiting: (() => void)[] = []
 
   constructor(shard: number) {
     this.shard = shard
@@ -30,13 +31,31 @@ export class HeldShard {
 
   /** Resolves when nothing of it is in flight. */
   async landed(): Promise<void> {
-    while (this.inFlight) await new Promise<void>((resolve) => this.#landed.push(resolve))
+    while (this.inFlight) await this.#changed()
+  }
+
+  /** Resolves when nothing of it is queued or in flight. */
+  async drained(): Promise<void> {
+    while (this.inFlight || this.queue.length > 0) await this.#changed()
   }
 
   land(): void {
     this.inFlight = false
-    const waiting = this.#landed
-    this.#landed = []
+    this.#wake()
+  }
+
+  /** Its last flush, or its server, is doubtful. */
+  doubt(): void {
+    if (this.status !== 'lost') this.status = 'uncertain'
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
     for (const resolve of waiting) resolve()
   }
 
@@ -44,6 +63,7 @@ export class HeldShard {
   takeQueue(): Append[] {
     const queued = this.queue
     this.queue = []
+    this.#wake()
     return queued
   }
 
@@ -51,6 +71,7 @@ export class HeldShard {
   takeQueueOf(entities: ReadonlySet<string>): Append[] {
     const taken = this.queue.filter(({ record }) => entities.has(record.entity))
     if (taken.length > 0) this.queue = this.queue.filter(({ record }) => !entities.has(record.entity))
+    this.#wake()
     return taken
   }
 }

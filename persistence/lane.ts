@@ -170,7 +170,7 @@ export class Lane {
         held.status = 'lost'
         unsent.push({ appends: held.takeQueue(), outcome: fenced })
       } else if (outcome.uncertain.has(held)) {
-        if (held.status === 'held') held.status = 'uncertain'
+        held.doubt()
         unsent.push({ appends: held.takeQueue(), outcome: acquireFirst })
       } else if (refused !== undefined) {
         unsent.push({ appends: held.takeQueueOf(refused), outcome: behindRefused })

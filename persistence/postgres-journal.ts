@@ -15,28 +15,36 @@ import {
   type JournalRow,
   type OpenedShard,
   type Ownership,
+  type ReleasedOwnership,
   type SnapshotRecord,
   type StoredEntity,
   type TimerRow,
 } from '../actors/journal.ts'
+import { assertIncarnation, type Deaths, type Incarnation } from '../cluster/member.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 import { acquireShards } from './acquire.ts'
 import { Batched } from './batched.ts'
-import { type Incarnation, type ServerIdentity, sessionTag } from './connection.ts'
+import { type ServerIdentity, sessionTag } from './connection.ts'
 import { advanceCursors, dueTimers, openShards, storeSnapshots } from './cursors.ts'
 import { DatabasePool } from './database-pool.ts'
 import type { FlushOutcome } from './flush.ts'
 import { HeldShard, settleLater } from './held-shard.ts'
-import { assertIncarnation, type IncarnationDetails, startIncarnation, terminate } from './incarnations.ts'
 import { type JournalLimits, journalLimits } from './journal-limits.ts'
 import { Lane } from './lane.ts'
+import { proveOwnerships, releaseShards } from './ownership.ts'
 import { type EntityRequest, loadEntities, readShardTail } from './reads.ts'
 import { Session } from './session.ts'
 import { describe, journalError } from './statement-outcome.ts'
+import { terminateOwn, terminateSessions } from './terminate.ts'
 
-export interface PostgresJournalOptions extends Incarnation, IncarnationDetails {
+/** The incarnation has been started by its lease store. */
+export interface PostgresJournalOptions extends Incarnation {
   readonly databaseUrl: string
+  /** Asked before shards are taken; usually this process's lease store. */
+  readonly deaths: Deaths
+  /** Default true: sessions of dead owners are ended when their shards are taken. False only to show that safety is not in it. */
+  readonly terminates?: boolean
   /** Upper bound of lanes; the same as `limits.lanesMax`. */
   readonly lanes?: number
   readonly clock?: Clock
@@ -58,10 +66,31 @@ export interface JournalStats {
   loadedEntities: number
   proofs: number
   connectionsLost: number
+  /** Epoch records that a stale owner's last row got before. */
+  epochCollisions: number
+}
+
+export function noJournalStats(): JournalStats {
+  return {
+    lanes: 0,
+    flushes: 0,
+    durable: 0,
+    refused: 0,
+    fenced: 0,
+    unknown: 0,
+    flushMs: 0,
+    loads: 0,
+    loadedEntities: 0,
+    proofs: 0,
+    connectionsLost: 0,
+    epochCollisions: 0,
+  }
 }
 
 export class PostgresJournal implements Journal {
   readonly #self: Incarnation
+  readonly #deaths: Deaths
+  readonly #terminates: boolean
   readonly #databaseUrl: string
   readonly #clock: Clock
   readonly #limits: JournalLimits
@@ -73,7 +102,7 @@ export class PostgresJournal implements Journal {
   readonly #proofs: Batched<Ownership, boolean>
   /** Server processes of lane connections that were lost: one may still stand within a transaction. */
   readonly #lostPids = new Set<number>()
-  readonly #stats: JournalStats
+  readonly #stats = noJournalStats()
   #server: ServerIdentity | undefined
   #opening = false
   #closed = false
@@ -81,23 +110,12 @@ export class PostgresJournal implements Journal {
   private constructor(options: PostgresJournalOptions) {
     assertIncarnation(options)
     this.#self = { node: options.node, incarnation: options.incarnation }
+    this.#deaths = options.deaths
+    this.#terminates = options.terminates ?? true
     this.#databaseUrl = options.databaseUrl
     this.#clock = options.clock ?? systemClock
     this.#limits = journalLimits({ ...options.limits, ...(options.lanes !== undefined && { lanesMax: options.lanes }) })
     this.#log = options.log ?? silentLog
-    this.#stats = {
-      lanes: 0,
-      flushes: 0,
-      durable: 0,
-      refused: 0,
-      fenced: 0,
-      unknown: 0,
-      flushMs: 0,
-      loads: 0,
-      loadedEntities: 0,
-      proofs: 0,
-      connectionsLost: 0,
-    }
     this.#pool = new DatabasePool({
       databaseUrl: options.databaseUrl,
       applicationName: `${sessionTag(this.#self)}pool`,
@@ -117,14 +135,12 @@ export class PostgresJournal implements Journal {
   }
 
   /**
-   * Starts an incarnation: ends the node's earlier ones and their sessions. Nothing is acquired yet.
-   * @throws {JournalError} `journal_settings_unsafe`, `journal_unavailable`, or `journal_fenced` where the incarnation has
-   *   been started before.
+   * Nothing is acquired yet.
+   * @throws {JournalError} `journal_settings_unsafe`, `journal_unavailable`.
    */
   static async connect(options: PostgresJournalOptions): Promise<PostgresJournal> {
     const journal = new PostgresJournal(options)
     try {
-      await startIncarnation(journal.#pool, journal.#self, options)
       await journal.#openLane()
     } catch (error) {
       await journal.close()
@@ -149,8 +165,16 @@ export class PostgresJournal implements Journal {
     await this.#terminateLost()
     const acknowledged = new Map(held.map(({ shard, acknowledged: position }) => [shard, position]))
     const server = this.#server
-    const { epochAttemptsMax } = this.#limits
-    const taken = await acquireShards(this.#pool, this.#self, sorted, acknowledged, this.#clock.now(), epochAttemptsMax)
+    const { ownerships: taken, collisions } = await acquireShards(sorted, {
+      pool: this.#pool,
+      self: this.#self,
+      deaths: this.#deaths,
+      acknowledged,
+      at: this.#clock.now(),
+      attemptsMax: this.#limits.epochAttemptsMax,
+      endSessions: (of) => this.#endSessions(of),
+    })
+    this.#stats.epochCollisions += collisions
     if (this.#server !== server) throw journalError('journal_unavailable', 'another server took over meanwhile')
     for (const { shard, epoch, openedAt } of taken) {
       const state = this.#heldShard(shard)
@@ -170,6 +194,33 @@ export class PostgresJournal implements Journal {
   ): Promise<readonly OpenedShard[]> {
     this.#assertOpen()
     return openShards(this.#pool, ownerships, horizon, openKinds)
+  }
+
+  async release(ownerships: readonly Ownership[]): Promise<readonly ReleasedOwnership[]> {
+    this.#assertOpen()
+    const releasing = ownerships.flatMap((ownership) => {
+      const held = this.#held.get(ownership.shard)
+      if (held?.status !== 'held' || held.epoch !== ownership.epoch) return []
+      held.status = 'releasing'
+      return [{ ownership, held }]
+    })
+    await Promise.all(releasing.map(({ held }) => held.drained()))
+    const drained = releasing.filter(({ held }) => held.status === 'releasing')
+    if (drained.length === 0) return []
+    for (const { held } of drained) held.status = 'lost'
+    const positions = new Map(drained.map(({ held }) => [held.shard, held.tail]))
+    let released: readonly number[]
+    try {
+      const shards = drained.map(({ ownership: { shard, epoch }, held: { tail } }) => ({ shard, epoch, tail }))
+      released = await releaseShards(this.#pool, shards)
+    } catch (error) {
+      this.#log.warn({ count: drained.length, reason: describe(error) }, 'it is unknown whether shards were released')
+      return []
+    }
+    return drained
+      .filter(({ ownership }) => released.includes(ownership.shard))
+      .map(({ ownership }) => ({ ...ownership, releasedAt: positions.get(ownership.shard) ?? 0 }))
+      .sort((a, b) => a.shard - b.shard)
   }
 
   proveOwnership(ownership: Ownership): Promise<boolean> {
@@ -239,7 +290,8 @@ export class PostgresJournal implements Journal {
 
   #refusal(held: HeldShard | undefined, shard: number, epoch: number, append: Append): AppendOutcome | undefined {
     if (this.#closed) return { kind: 'refused', error: closedError() }
-    if (held === undefined || held.epoch !== epoch || held.status === 'lost') return fencedOutcome(shard)
+    if (held === undefined || held.epoch !== epoch) return fencedOutcome(shard)
+    if (held.status === 'lost' || held.status === 'releasing') return fencedOutcome(shard)
     if (held.status === 'uncertain') return uncertainOutcome
     const { data, private: hidden } = append.record
     const bytes = data.length + (hidden?.length ?? 0)
@@ -251,19 +303,13 @@ export class PostgresJournal implements Journal {
   }
 
   #doubt(held: HeldShard): void {
-    if (held.status === 'held') held.status = 'uncertain'
+    held.doubt()
     settleLater(held.takeQueue(), uncertainOutcome)
   }
 
-  async #prove(ownerships: readonly Ownership[]): Promise<readonly boolean[]> {
+  #prove(ownerships: readonly Ownership[]): Promise<readonly boolean[]> {
     this.#stats.proofs += 1
-    const rows = await this.#pool.query<{ mine: boolean }>({
-      name: 'prove',
-      text: `SELECT (SELECT o.epoch FROM shard_owner o WHERE o.shard = s.shard) = s.epoch AND NOT pg_is_in_recovery() AS mine
-        FROM unnest($1::int[], $2::int[]) WITH ORDINALITY AS s (shard, epoch, n) ORDER BY n`,
-      values: [ownerships.map(({ shard }) => shard), ownerships.map(({ epoch }) => epoch)],
-    })
-    return rows.map(({ mine }) => mine)
+    return proveOwnerships(this.#pool, ownerships)
   }
 
   // --- lanes and servers -------------------------------------------------------------------------------------------------
@@ -344,11 +390,21 @@ export class PostgresJournal implements Journal {
     this.#pool.renew()
   }
 
+  async #endSessions(of: readonly Incarnation[]): Promise<void> {
+    if (!this.#terminates) return
+    try {
+      await terminateSessions(this.#pool, of)
+    } catch (error) {
+      // Their statements end at their timeouts; until then a take-over may wait for their locks.
+      this.#log.warn({ count: of.length, reason: describe(error) }, 'sessions of the dead could not be ended')
+    }
+  }
+
   /** A lost connection's server process may stand within a transaction whose rows we would wait for. */
   async #terminateLost(): Promise<void> {
     if (this.#lostPids.size === 0) return
     const pids = [...this.#lostPids]
-    await terminate(this.#pool, `${sessionTag(this.#self)}lane-`, pids)
+    await terminateOwn(this.#pool, this.#self, 'lane-', pids)
     for (const pid of pids) this.#lostPids.delete(pid)
   }
 }

@@ -4,7 +4,7 @@ import { Client } from 'pg'
 import type { AppendOutcome, Ownership } from '../../actors/journal.ts'
 import { shardCount } from '../../domain/ids.ts'
 import type { CaptureMethod } from '../../domain/payment/state.ts'
-import { PostgresJournal } from '../../persistence/postgres-journal.ts'
+import { startJournal } from '../../test/support/started-journal.ts'
 import { closedLoop } from './closed-loop.ts'
 import { hexId } from './host-rig.ts'
 import { benchPayment, benchPaymentKind, paymentRows } from './payments.ts'
@@ -27,11 +27,12 @@ const sizeQuery = `
 
 /** Writes payments into an empty journal and answers what one of them takes. */
 export async function journalSize(databaseUrl: string, captureMethod: CaptureMethod): Promise<JournalSize> {
-  const journal = await PostgresJournal.connect({
+  const started = await startJournal({
     databaseUrl,
     node: 'bench',
     incarnation: randomBytes(8).toString('hex'),
   })
+  const { journal } = started
   const client = new Client({ connectionString: databaseUrl })
   await client.connect()
   try {
@@ -74,7 +75,7 @@ export async function journalSize(databaseUrl: string, captureMethod: CaptureMet
     }
   } finally {
     await client.end()
-    await journal.close()
+    await started.close()
   }
 }
 

@@ -7,6 +7,7 @@ import { createTestDatabase } from './test-database.ts'
 import { safeIntegerTypes } from '../../persistence/int8.ts'
 import type { JournalLimits } from '../../persistence/journal-limits.ts'
 import { PostgresJournal } from '../../persistence/postgres-journal.ts'
+import { PostgresLeaseStore } from '../../persistence/postgres-lease-store.ts'
 import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
 
 /** Short, so that a test need not wait for what production waits for; long enough for a machine that is busy. */
@@ -37,15 +38,20 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
   const database = await createTestDatabase(serverUrl)
   const admin = new Client({ connectionString: database.url, types: safeIntegerTypes })
   await admin.connect()
+  // Past the proxies: what is tried here is the journal.
+  const self = { node: 'harness', incarnation: 'i0' }
+  const leases = await PostgresLeaseStore.connect({ databaseUrl: database.url, self })
   const nodes: PostgresTestNode[] = []
 
   async function start(node: string, limits: Partial<JournalLimits> = {}): Promise<PostgresTestNode> {
     const proxy = await startTcpProxy({ targetPort: Number(new URL(database.url).port) })
     const incarnation = `i${nodes.length + 1}`
+    await leases.start({ node, incarnation }, { address: '', build: '' })
     const journal = await PostgresJournal.connect({
       databaseUrl: proxy.through(database.url),
       node,
       incarnation,
+      deaths: leases,
       limits: { ...testLimits, ...limits },
     })
     const started: PostgresTestNode = {
@@ -54,10 +60,7 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
       node,
       incarnation,
       async declareDead() {
-        await admin.query(`UPDATE node_lease SET state = 'dead' WHERE node = $1 AND incarnation = $2`, [
-          node,
-          incarnation,
-        ])
+        await leases.declareDead({ node, incarnation }, undefined)
       },
       breakNextFlush(lost) {
         void proxy.atNextSync(lost === 'answer' ? 'cut_after' : 'cut_before')
@@ -112,6 +115,7 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
         await journal.close()
         await proxy.close()
       }
+      await leases.close()
       await admin.end()
       await database.drop()
     },

@@ -1,0 +1,48 @@
+/** What an owner asks and says of its owner rows: that it still owns shards, and that it gives them up. */
+import type { Ownership } from '../actors/journal.ts'
+import type { DatabasePool } from './database-pool.ts'
+
+/** In their order: whether the owner row stood at this epoch, not released, while the statement ran. */
+export async function proveOwnerships(
+  pool: DatabasePool,
+  ownerships: readonly Ownership[],
+): Promise<readonly boolean[]> {
+  const rows = await pool.query<{ mine: boolean | null }>({
+    name: 'prove',
+    text: `SELECT (SELECT o.epoch FROM shard_owner o WHERE o.shard = s.shard AND o.released_at_position IS NULL) = s.epoch
+        AND NOT pg_is_in_recovery() AS mine
+      FROM unnest($1::int[], $2::int[]) WITH ORDINALITY AS s (shard, epoch, n) ORDER BY n`,
+    values: [ownerships.map(({ shard }) => shard), ownerships.map(({ epoch }) => epoch)],
+  })
+  return rows.map(({ mine }) => mine === true)
+}
+
+/** Only where the epoch is still the owner's, and the last row is the last one it knows of. */
+const releaseText = `
+  WITH mine AS (
+    SELECT o.shard, r.position
+    FROM unnest($1::int[], $2::int[], $3::bigint[]) AS r (shard, epoch, position) JOIN shard_owner o USING (shard, epoch)
+    WHERE o.released_at_position IS NULL
+      AND (SELECT j.position FROM journal j WHERE j.shard = o.shard ORDER BY j.position DESC LIMIT 1) = r.position
+    ORDER BY o.shard FOR UPDATE OF o
+  )
+  UPDATE shard_owner o SET released_at_position = m.position FROM mine m WHERE o.shard = m.shard
+  RETURNING o.shard`
+
+/** A shard to be given up, nothing of it queued or in flight. */
+export interface Releasable {
+  readonly shard: number
+  readonly epoch: number
+  /** Position of its last row. */
+  readonly tail: number
+}
+
+/** Answers the shards that were released. Where it rejects, some may have been. */
+export async function releaseShards(pool: DatabasePool, shards: readonly Releasable[]): Promise<readonly number[]> {
+  const rows = await pool.query<{ shard: number }>({
+    name: 'release',
+    text: releaseText,
+    values: [shards.map(({ shard }) => shard), shards.map(({ epoch }) => epoch), shards.map(({ tail }) => tail)],
+  })
+  return rows.map(({ shard }) => shard)
+}
