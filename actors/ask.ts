@@ -14,6 +14,9 @@ export type AskStage =
   | 'waiting'
   | 'answered'
 
+/** Repeats of one command that wait beside the first. A router repeats one at a time, after its link was lost. */
+const repeatsMax = 8
+
 export type Unavailable = Extract<RouteAnswer<never>, { kind: 'unavailable' }>
 
 export class Ask<Command = unknown, Answer = unknown> {
@@ -27,13 +30,18 @@ export class Ask<Command = unknown, Answer = unknown> {
   stage: AskStage = 'queued'
   /** How often it was decided and its commit then failed, or the deciding crashed. */
   failures = 0
+  /** What it asks for was decided, and the journal has it, or may have it: nobody is told then that it was not accepted. */
+  mayBeStored = false
   /** Ends the wait; set by the entity. */
   deadline: Deadline | undefined
-  readonly #reply: (answer: RouteAnswer<Answer>) => void
+  /** Of the entity it is for, 32 hexadecimal digits: a repeated id counts as a repeat only there. */
+  readonly entity: string
+  readonly #replies: ((answer: RouteAnswer<Answer>) => void)[]
 
   constructor(
     options: {
       readonly id: string
+      readonly entity: string
       readonly command: Command
       readonly class: TrafficClass
       readonly waitUntil: number
@@ -42,11 +50,12 @@ export class Ask<Command = unknown, Answer = unknown> {
     reply: (answer: RouteAnswer<Answer>) => void,
   ) {
     this.id = options.id
+    this.entity = options.entity
     this.command = options.command
     this.class = options.class
     this.waitUntil = options.waitUntil
     this.attach = options.attach
-    this.#reply = reply
+    this.#replies = [reply]
   }
 
   /** Facts, timers and PSP answers: nobody else repeats them, so they are kept until they are durable or the shard is gone. */
@@ -54,12 +63,27 @@ export class Ask<Command = unknown, Answer = unknown> {
     return this.class === 'internal'
   }
 
+  /**
+   * The same command has come again: who sent it hears the same answer.
+   * @returns false where too many wait for it already.
+   */
+  repeat(reply: (answer: RouteAnswer<Answer>) => void): boolean {
+    if (this.#replies.length > repeatsMax) return false
+    this.#replies.push(reply)
+    return true
+  }
+
   answer(answer: Answer): void {
     this.#end({ kind: 'answered', answer })
   }
 
   unavailable(certainty: Unavailable['certainty'], reason: string, retryAfterMs = 1000): void {
-    this.#end({ kind: 'unavailable', certainty, reason, retryAfterMs })
+    this.#end({
+      kind: 'unavailable',
+      certainty: this.mayBeStored ? 'acceptance_unknown' : certainty,
+      reason,
+      retryAfterMs,
+    })
   }
 
   #end(answer: RouteAnswer<Answer>): void {
@@ -67,6 +91,6 @@ export class Ask<Command = unknown, Answer = unknown> {
     this.stage = 'answered'
     this.deadline?.cancel()
     this.deadline = undefined
-    this.#reply(answer)
+    for (const reply of this.#replies.splice(0)) reply(answer)
   }
 }

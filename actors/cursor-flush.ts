@@ -39,10 +39,13 @@ export class CursorFlush {
     this.#schedule()
   }
 
-  /** Writes all that is behind. Resolves when it is stored or could not be stored. */
-  async flush(): Promise<void> {
+  /**
+   * Writes all that is behind. Resolves when it is stored or could not be stored.
+   * @param only of these shards; default: of all.
+   */
+  async flush(only?: ReadonlySet<Shard>): Promise<void> {
     while (this.#running !== undefined) await this.#running
-    this.#running = this.#write().catch((error: unknown) => this.#events.failed(error))
+    this.#running = this.#write(only).catch((error: unknown) => this.#events.failed(error))
     await this.#running
     this.#running = undefined
     if (this.#moved.size > 0) this.#schedule()
@@ -57,14 +60,14 @@ export class CursorFlush {
     })
   }
 
-  async #write(): Promise<void> {
+  async #write(only: ReadonlySet<Shard> = this.#moved): Promise<void> {
     const batch: { shard: Shard; entities: Entity[]; timers: TimerRow[]; advance: CursorAdvance }[] = []
     for (const shard of this.#moved) {
       if (shard.status === 'lost') this.#moved.delete(shard)
-      if (shard.status !== 'open') continue
+      if (shard.status !== 'open' || !only.has(shard)) continue
       const entities = [...shard.dirty]
       // A cursor may not pass what nobody has looked at yet.
-      if (entities.some((entity) => entity.mode === 'loading')) continue
+      if (shard.unread > 0 || entities.some((entity) => entity.mode === 'loading')) continue
       this.#moved.delete(shard)
       batch.push({ shard, entities, ...this.#advanceOf(shard, entities) })
     }

@@ -18,8 +18,8 @@ export interface EntityServices {
     readonly pipelineMax: number
     readonly loadRetryMs: number
   }
-  /** An internal command (recovery, retry) for this entity. */
-  internalAsk(command: unknown): Ask
+  /** The recovery of this activation: where the shard moves on, its next owner makes its own. */
+  recoveryAsk(entity: Entity, command: unknown): Ask
   /** A decision became durable: effects may leave, timers and cursor must follow. */
   committed(entity: Entity, effects: readonly unknown[]): void
   /** Something that should not happen did; goes to the log and the metrics. */
@@ -30,5 +30,7 @@ export interface EntityServices {
   ): void
   /** The entity is idle now, or has been used. */
   touched(entity: Entity): void
+  /** Its rows were read: it decides now, or it is quarantined. */
+  loaded(entity: Entity): void
   removed(entity: Entity): void
 }

@@ -151,6 +151,7 @@ export class Entity {
     for (const ask of queued) if (!ask.internal) ask.unavailable('not_accepted', reason)
     for (const entry of this.#pipeline) {
       const certainty = entry.outcome?.kind === 'refused' ? 'not_accepted' : 'acceptance_unknown'
+      if (certainty === 'not_accepted') entry.ask.mayBeStored = false
       for (const ask of [entry.ask, ...entry.gated.map((gated) => gated.ask)]) {
         if (!ask.internal) ask.unavailable(certainty, reason)
       }
@@ -253,6 +254,7 @@ export class Entity {
     const key = kind.requestKey(ask.command)
     if (key !== undefined) this.#running.begin(key, ask)
     ask.stage = 'journaling'
+    ask.mayBeStored = true
     this.#pipeline.push(entry)
     this.bytes += encoded.data.length + (encoded.private?.length ?? 0)
     this.shard.append({
@@ -274,6 +276,7 @@ export class Entity {
   /** The same request again: its final answer if there is one, else whoever asks waits with the others. */
   #replay(ask: Ask, request: RequestRecord): void {
     const { kind } = this
+    ask.mayBeStored = true
     if (request.concludedSeq !== undefined) {
       const seq = request.concludedSeq
       return this.#gate(ask, () => this.#answerAt(ask, seq, request))
@@ -423,6 +426,7 @@ export class Entity {
         if (key !== undefined) this.#running.leave(key, ask)
         if (ask.stage === 'answered') continue
         ask.stage = 'queued'
+        ask.mayBeStored = false
         ask.failures += 1
         if (ask.internal || ask.failures <= 1) again.push(ask)
         else ask.unavailable('not_accepted', 'journal_unavailable')
@@ -467,6 +471,7 @@ export class Entity {
       this.#mode = 'quarantined'
       this.#services.trouble(this, 'entity_quarantined', error)
       for (const ask of this.#inbox.splice(0)) ask.unavailable('not_accepted', 'entity_quarantined', 60_000)
+      this.#services.loaded(this)
       return
     }
     this.snapshotSeq = stored.snapshot?.seq ?? 0
@@ -477,10 +482,11 @@ export class Entity {
     if (!this.#recovered && this.#durable !== undefined) {
       const newOwner = this.lastEpoch !== this.shard.ownership.epoch
       const recovery: unknown = this.kind.recovery(this.#durable, newOwner)
-      if (recovery !== undefined) this.#inbox.unshift(this.#services.internalAsk(recovery))
+      if (recovery !== undefined) this.#inbox.unshift(this.#services.recoveryAsk(this, recovery))
     }
     this.#recovered = true
     this.#concludeRunning()
+    this.#services.loaded(this)
     this.#services.touched(this)
     this.wake()
   }

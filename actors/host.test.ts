@@ -1,126 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Envelope, RouteAnswer } from '../cluster/router.ts'
 import { addressOfName } from '../domain/ids.ts'
-import { VirtualClock } from '../runtime/clock.ts'
-import { seededRandom } from '../runtime/random.ts'
-import {
-  type CounterAnswer,
-  type CounterCommand,
-  type CounterEffect,
-  counterKind,
-  counterTimerMs,
-} from './counter-kind.ts'
-import { defaultHostLimits, Host, type HostLimits, type HostTrouble } from './host.ts'
-import { MemoryJournal } from './journal-memory.ts'
+import { counterTimerMs } from './counter-kind.ts'
+import { settle, stopHosts, stops, TestHost } from './host-testing.ts'
 import { MemoryDatabase } from './memory-database.ts'
 
-let names = 0
-const stops: (() => Promise<void>)[] = []
+afterEach(stopHosts)
 
-afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()))
+const value = (n: number) => ({
+  kind: 'answered',
+  answer: expect.objectContaining({ kind: 'counter', value: n }),
 })
-
-/** Lets everything that is due in this instant happen. */
-async function settle(): Promise<void> {
-  for (let n = 0; n < 12; n += 1) await turn()
-}
-
-class Node {
-  readonly clock: VirtualClock
-  readonly journal: MemoryJournal
-  readonly host: Host
-  readonly effects: { readonly effect: CounterEffect; readonly end: (result: string | undefined) => void }[] = []
-  readonly troubles: HostTrouble[] = []
-  readonly lost: number[] = []
-  #commands = 0
-  readonly #name: string
-
-  constructor(database: MemoryDatabase, clock = new VirtualClock(), limits: Partial<HostLimits> = {}) {
-    this.#name = `host-test-${++names}`
-    this.clock = clock
-    this.journal = new MemoryJournal(database, { node: 'node-1', incarnation: this.#name, clock })
-    this.host = new Host({
-      name: this.#name,
-      kinds: [counterKind],
-      journal: this.journal,
-      clock,
-      random: seededRandom(names),
-      limits: { ...defaultHostLimits, ...limits },
-      observer: {
-        trouble: (what) => this.troubles.push(what),
-        shardLost: (shard) => this.lost.push(shard),
-        shardUncertain: () => undefined,
-        shardRecovered: () => undefined,
-      },
-      runEffect: (effect) =>
-        new Promise((resolve) => {
-          const call = effect as CounterEffect
-          this.effects.push({
-            effect: call,
-            end: (result) =>
-              resolve(
-                result === undefined
-                  ? undefined
-                  : ({ type: 'Outcome', key: call.key, result } satisfies CounterCommand),
-              ),
-          })
-        }),
-    })
-  }
-
-  static async start(...args: ConstructorParameters<typeof Node>): Promise<Node> {
-    const node = new Node(...args)
-    await node.host.open(Array.from({ length: 1024 }, (_, shard) => shard))
-    stops.push(async () => {
-      const stopping = node.host.stop()
-      for (let n = 0; n < 200; n += 1) {
-        node.clock.advance(100)
-        await turn()
-      }
-      await stopping
-    })
-    return node
-  }
-
-  /** Sends a command to a counter; `answer` is what came back so far. */
-  send(counter: string, command: CounterCommand, options: Partial<Envelope> = {}): Sent {
-    const sent: Sent = { answer: undefined }
-    const { shard, entity } = addressOfName(counter)
-    const id = (++this.#commands).toString(16).padStart(32, '0')
-    void this.host
-      .route<CounterAnswer>({
-        id,
-        shard,
-        entity,
-        kind: 'counter',
-        class: 'begin',
-        bytes: 10,
-        payload: command,
-        deadline: this.clock.monotonic() + 15_000,
-        waitUntil: this.clock.monotonic() + 10_000,
-        attach: false,
-        ...options,
-      })
-      .then((answer) => {
-        sent.answer = answer
-      })
-    return sent
-  }
-
-  async read(counter: string): Promise<RouteAnswer<CounterAnswer> | undefined> {
-    const sent = this.send(counter, { type: 'Read' }, { class: 'read' })
-    await settle()
-    return sent.answer
-  }
-}
-
-interface Sent {
-  answer: RouteAnswer<CounterAnswer> | undefined
-}
-
-const value = (n: number) => ({ kind: 'answered', answer: expect.objectContaining({ kind: 'counter', value: n }) })
 const rejected = { kind: 'answered', answer: { kind: 'rejected', code: 'too_much' } }
 const unavailable = (certainty: string, reason: string) => ({
   kind: 'unavailable',
@@ -131,7 +21,7 @@ const unavailable = (certainty: string, reason: string) => ({
 
 describe('the output gate (I4)', () => {
   test('an answer leaves only after its decision is durable', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const hung = node.journal.hangNextFlush()
     const added = node.send('a', { type: 'Add', amount: 5 })
     await settle()
@@ -142,7 +32,7 @@ describe('the output gate (I4)', () => {
   })
 
   test('a read waits for the decisions of the state it saw', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const hung = node.journal.hangNextFlush()
     node.send('a', { type: 'Add', amount: 5 })
     const read = node.send('a', { type: 'Read' }, { class: 'read' })
@@ -154,7 +44,7 @@ describe('the output gate (I4)', () => {
   })
 
   test('a refusal decided on a speculative state whose commit then fails is never sent', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.journal.failNextFlush('refused')
     const large = node.send('a', { type: 'Add', amount: 90 })
     const refusedOnSpeculation = node.send('a', { type: 'Add', amount: 20 })
@@ -165,7 +55,7 @@ describe('the output gate (I4)', () => {
   })
 
   test('a refusal on a speculative state is decided anew when that state never became durable', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     // The large addition is refused by the journal twice, so that it is gone for good; the small one then fits.
     node.journal.failNextFlush('refused')
     const large = node.send('a', { type: 'Add', amount: 90 })
@@ -178,7 +68,7 @@ describe('the output gate (I4)', () => {
   })
 
   test('an effect leaves only after its decision is durable', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const hung = node.journal.hangNextFlush()
     node.send('a', { type: 'Call', key: 'k' })
     await settle()
@@ -190,10 +80,10 @@ describe('the output gate (I4)', () => {
 
   test('a node whose shard was taken over answers no read from its old state', async () => {
     const database = new MemoryDatabase()
-    const old = await Node.start(database)
+    const old = await TestHost.start(database)
     old.send('a', { type: 'Add', amount: 5 })
     await settle()
-    const young = await Node.start(database)
+    const young = await TestHost.start(database)
     young.send('a', { type: 'Add', amount: 7 })
     await settle()
     expect(await old.read('a')).toEqual(unavailable('not_accepted', 'shard_moved'))
@@ -203,7 +93,7 @@ describe('the output gate (I4)', () => {
 
 describe('commits that fail', () => {
   test('a refused commit is decided once more, then told as not accepted', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.journal.failNextFlush('refused')
     const first = node.send('a', { type: 'Add', amount: 5 })
     await settle()
@@ -212,7 +102,7 @@ describe('commits that fail', () => {
   })
 
   test('an unknown commit that did commit is answered once, and its effect runs once', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.journal.failNextFlush('unknown_committed')
     const called = node.send('a', { type: 'Call', key: 'k' })
     await settle()
@@ -228,7 +118,7 @@ describe('commits that fail', () => {
   })
 
   test('an unknown commit that was lost is decided again, once', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.journal.failNextFlush('unknown_lost')
     const added = node.send('a', { type: 'Add', amount: 5 })
     await settle()
@@ -240,7 +130,7 @@ describe('commits that fail', () => {
 
   test('while the journal is away commands are refused as not accepted, and served again by itself afterwards', async () => {
     const database = new MemoryDatabase()
-    const node = await Node.start(database)
+    const node = await TestHost.start(database)
     await node.read('a')
     database.available = false
     const during = node.send('a', { type: 'Add', amount: 5 })
@@ -265,7 +155,7 @@ describe('commits that fail', () => {
 
   test('an outcome that came back while the journal was away is not lost', async () => {
     const database = new MemoryDatabase()
-    const node = await Node.start(database)
+    const node = await TestHost.start(database)
     const called = node.send('a', { type: 'Call', key: 'k' })
     await settle()
     database.available = false
@@ -288,9 +178,9 @@ describe('commits that fail', () => {
 
   test('a node that lost its shards drops their entities and says so', async () => {
     const database = new MemoryDatabase()
-    const old = await Node.start(database)
+    const old = await TestHost.start(database)
     await old.read('a')
-    await Node.start(database)
+    await TestHost.start(database)
     const late = old.send('a', { type: 'Add', amount: 5 })
     await settle()
     expect(late.answer?.kind).toBe('unavailable')
@@ -301,7 +191,7 @@ describe('commits that fail', () => {
 
 describe('requests that wait', () => {
   test('a second request with the same key is told that the key is in use', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.send('a', { type: 'Call', key: 'k' })
     const second = node.send('a', { type: 'Call', key: 'k' })
     await settle()
@@ -310,7 +200,7 @@ describe('requests that wait', () => {
   })
 
   test('one that asks to wait gets the same outcome, marked as a replay', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const first = node.send('a', { type: 'Call', key: 'k' })
     const second = node.send('a', { type: 'Call', key: 'k' }, { attach: true })
     await settle()
@@ -321,7 +211,7 @@ describe('requests that wait', () => {
   })
 
   test('after the wait the answer is the state as it is, and a repeat takes its place', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const first = node.send('a', { type: 'Call', key: 'k' })
     await settle()
     node.clock.advance(10_050)
@@ -336,7 +226,7 @@ describe('requests that wait', () => {
   })
 
   test('a replay shows the state of the concluding decision, not the present one', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.send('a', { type: 'Call', key: 'k' })
     await settle()
     node.effects[0]?.end('done')
@@ -356,32 +246,32 @@ describe('requests that wait', () => {
 describe('crashes', () => {
   test('a call without outcome is found when the shard opens, and asked about', async () => {
     const database = new MemoryDatabase()
-    const first = await Node.start(database)
+    const first = await TestHost.start(database)
     first.send('a', { type: 'Call', key: 'k' })
     await settle()
     expect(first.effects).toHaveLength(1)
     // Never flushed its cursor, never answered: as after a kill -9.
-    const second = await Node.start(database, first.clock)
+    const second = await TestHost.start(database, first.clock)
     await settle()
     expect(second.effects.map(({ effect }) => effect)).toEqual([{ kind: 'inquire', key: 'k' }])
   })
 
   test('a call whose timer row was stored is found by that row', async () => {
     const database = new MemoryDatabase()
-    const first = await Node.start(database)
+    const first = await TestHost.start(database)
     first.send('a', { type: 'Call', key: 'k' })
     await settle()
     first.clock.advance(600)
     await settle()
     const rows = await first.journal.timersDue([addressOfName('a').shard], Number.MAX_SAFE_INTEGER)
     expect(rows).toMatchObject([{ kind: 'counter.call', operation: 'k' }])
-    const second = await Node.start(database, first.clock)
+    const second = await TestHost.start(database, first.clock)
     await settle()
     expect(second.effects.map(({ effect }) => effect)).toEqual([{ kind: 'inquire', key: 'k' }])
   })
 
   test('a timer fires once when it is due, and not for what has ended', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.send('a', { type: 'Call', key: 'open' })
     node.send('b', { type: 'Call', key: 'ended' })
     await settle()
@@ -399,7 +289,7 @@ describe('crashes', () => {
   })
 
   test('a failed assertion rebuilds the entity from the journal; the command is refused after the second time', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     node.send('a', { type: 'Add', amount: 5 })
     const broken = node.send('a', { type: 'Break' })
     const after = node.send('a', { type: 'Add', amount: 6 })
@@ -412,14 +302,14 @@ describe('crashes', () => {
 
   test('an entity whose rows cannot be folded is quarantined; its shard goes on', async () => {
     const database = new MemoryDatabase()
-    const first = await Node.start(database)
+    const first = await TestHost.start(database)
     first.send('a', { type: 'Add', amount: 5 })
     first.send('b', { type: 'Add', amount: 6 })
     await settle()
     const { shard, entity } = addressOfName('a')
     const stored = database.shard(shard)
     stored.rows = stored.rows.map((row) => (row.entity === entity ? { ...row, data: Buffer.from([0xc1]) } : row))
-    const second = await Node.start(database, first.clock)
+    const second = await TestHost.start(database, first.clock)
     expect(await second.read('a')).toEqual(unavailable('not_accepted', 'entity_quarantined'))
     expect(await second.read('b')).toEqual(value(6))
     expect(second.troubles).toContain('entity_quarantined')
@@ -428,7 +318,7 @@ describe('crashes', () => {
 
 describe('bounds', () => {
   test('an inbox is bounded: beyond it commands are refused as overloaded, facts are not', async () => {
-    const node = await Node.start(new MemoryDatabase(), undefined, { inboxMax: 4, pipelineMax: 1 })
+    const node = await TestHost.start(new MemoryDatabase(), undefined, { inboxMax: 4, pipelineMax: 1 })
     const hung = node.journal.hangNextFlush()
     const sent = Array.from({ length: 10 }, () => node.send('a', { type: 'Add', amount: 1 }))
     await settle()
@@ -441,7 +331,7 @@ describe('bounds', () => {
   })
 
   test('memory is bounded: idle entities leave, and come back as they were', async () => {
-    const node = await Node.start(new MemoryDatabase(), undefined, { residentBytesMax: 50_000, snapshotEvery: 2 })
+    const node = await TestHost.start(new MemoryDatabase(), undefined, { residentBytesMax: 50_000, snapshotEvery: 2 })
     for (let n = 0; n < 200; n += 1) node.send(`counter-${n}`, { type: 'Add', amount: 3 })
     await settle()
     for (let n = 0; n < 200; n += 1) node.send(`counter-${n}`, { type: 'Add', amount: 4 })
@@ -454,7 +344,7 @@ describe('bounds', () => {
   })
 
   test('a read is answered before its entity leaves, however little memory there is', async () => {
-    const node = await Node.start(new MemoryDatabase(), undefined, { residentBytesMax: 1 })
+    const node = await TestHost.start(new MemoryDatabase(), undefined, { residentBytesMax: 1 })
     for (const counter of ['a', 'b']) node.send(counter, { type: 'Add', amount: 3 })
     await settle()
     node.clock.advance(600)
@@ -465,7 +355,7 @@ describe('bounds', () => {
   })
 
   test('new payments are refused before anything else when the node has too much in hand', async () => {
-    const node = await Node.start(new MemoryDatabase(), undefined, { pendingMax: 10 })
+    const node = await TestHost.start(new MemoryDatabase(), undefined, { pendingMax: 10 })
     const hung = node.journal.hangNextFlush()
     for (let n = 0; n < 8; n += 1) node.send(`c${n}`, { type: 'Add', amount: 1 })
     const begin = node.send('x', { type: 'Add', amount: 1 }, { class: 'begin' })
@@ -478,7 +368,7 @@ describe('bounds', () => {
   })
 
   test('a host that stops answers what it accepted and takes nothing new', async () => {
-    const node = await Node.start(new MemoryDatabase())
+    const node = await TestHost.start(new MemoryDatabase())
     const called = node.send('a', { type: 'Call', key: 'k' })
     await settle()
     const stopping = node.host.stop()

@@ -1,14 +1,16 @@
 /**
- * The actor host of one node: it owns shards, finds or activates the entity a command is for, runs the effects that
- * durable decisions ask for, fires timers and keeps memory bounded.
+ * The actor host of one node: it takes shards and gives them away, finds or activates the entity a command is for, runs
+ * the effects that durable decisions ask for, fires timers and keeps memory bounded. Which shards it should have is the
+ * cluster's business; a shard that is lost to another owner leaves, and the others go on.
  *
  * In: envelopes (through the router). Out: answers, effects, rows under the cursors. It knows kinds of entities by their
  * port alone (entity-kind.ts) and the journal by its port (journal.ts), so the same code runs over Postgres and in memory.
  */
-import type { Envelope, RouteAnswer, Router } from '../cluster/router.ts'
+import type { Envelope, RouteAnswer } from '../cluster/router.ts'
+import type { OpenedShards, ReleasedShard, ShardHost, ShardLoad } from '../cluster/shard-host.ts'
+import type { Address } from '../domain/ids.ts'
 import { assert } from '../runtime/assert.ts'
-import type { Cancel, Clock } from '../runtime/clock.ts'
-import type { Random } from '../runtime/random.ts'
+import type { Cancel } from '../runtime/clock.ts'
 import { Ask } from './ask.ts'
 import { encodeState } from './codec.ts'
 import { CursorFlush } from './cursor-flush.ts'
@@ -16,79 +18,20 @@ import { Deadlines } from './deadlines.ts'
 import { Entity } from './entity.ts'
 import type { EntityServices } from './entity-services.ts'
 import type { AnyKind } from './entity-kind.ts'
-import type { Journal, TimerRow } from './journal.ts'
+import { Forwarding } from './forwarding.ts'
+import { handOff } from './hand-off.ts'
+import { assertHostLimits, type HostOptions } from './host-options.ts'
+import type { OpenedShard, TimerRow } from './journal.ts'
 import { MemoryBound } from './memory-bound.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Shard } from './shard.ts'
 import { ShardRecovery } from './shard-recovery.ts'
 import { Timers } from './timers.ts'
+import { WarmUp, type WarmUpItem } from './warm-up.ts'
 
-export interface HostLimits {
-  readonly inboxMax: number
-  readonly pipelineMax: number
-  /** Commands of the whole node that wait for an answer; beyond it new payments are refused first (`begin` at 80 %). */
-  readonly pendingMax: number
-  readonly residentBytesMax: number
-  /** How long commands are held for an uncertain shard before they are refused. */
-  readonly holdMs: number
-  readonly loadRetryMs: number
-  readonly cursorFlushMs: number
-  /** Timers due within this are held in memory; the rest is asked for every `timerPollMs`. */
-  readonly timerHorizonMs: number
-  readonly timerPollMs: number
-  /** Rows after which a passivated entity leaves a snapshot. */
-  readonly snapshotEvery: number
-  /** How long `stop` waits for accepted requests to be answered. */
-  readonly drainMs: number
-}
+export { defaultHostLimits, type HostLimits, type HostObserver, type HostTrouble } from './host-options.ts'
 
-export const defaultHostLimits: HostLimits = {
-  inboxMax: 256,
-  pipelineMax: 64,
-  pendingMax: 20_000,
-  residentBytesMax: 512 * 1024 * 1024,
-  holdMs: 500,
-  loadRetryMs: 250,
-  cursorFlushMs: 500,
-  timerHorizonMs: 120_000,
-  timerPollMs: 60_000,
-  snapshotEvery: 32,
-  drainMs: 15_000,
-}
-
-export type HostTrouble =
-  | 'entity_quarantined'
-  | 'entity_crashed'
-  | 'load_failed'
-  | 'append_refused'
-  | 'recovery_failed'
-  | 'cursor_failed'
-  | 'effect_failed'
-  | 'snapshot_failed'
-  | 'timer_poll_failed'
-  | 'actor_crashed'
-
-export interface HostObserver {
-  trouble(what: HostTrouble, error: unknown, where?: { readonly shard: number; readonly entity: string }): void
-  shardLost(shard: number): void
-  shardUncertain(shard: number): void
-  shardRecovered(shard: number): void
-}
-
-export interface HostOptions {
-  /** Name of the actor system, unique in the process. */
-  readonly name: string
-  readonly kinds: readonly AnyKind[]
-  readonly journal: Journal
-  readonly clock: Clock
-  readonly random: Random
-  readonly limits: HostLimits
-  readonly observer: HostObserver
-  /** Runs an effect of a durable decision; its result, if any, comes back to the entity as a command. Never rejects. */
-  runEffect(effect: unknown): Promise<unknown>
-}
-
-export class Host implements Router {
+export class Host implements ShardHost {
   readonly #options: HostOptions
   readonly #kinds: ReadonlyMap<string, AnyKind>
   readonly #scheduler: Scheduler
@@ -97,20 +40,29 @@ export class Host implements Router {
   readonly #flush: CursorFlush
   readonly #recovery: ShardRecovery
   readonly #memory: MemoryBound
+  readonly #warmUp: WarmUp
+  readonly #forwarding: Forwarding
+  /** Commands that wait for their answer, by command id. */
+  readonly #underWay = new Map<string, Ask>()
+  readonly #openKinds: readonly string[]
   readonly #shards = new Map<number, Shard>()
   readonly #uncertainSince = new Map<number, number>()
   readonly #services: EntityServices
   readonly #idPrefix: string
   #idCounter = 0
   #pending = 0
+  /** PSP calls that run right now. */
+  #calls = 0
   #stopping = false
   #stopped = false
   #cancelPoll: Cancel | undefined
 
   constructor(options: HostOptions) {
     const { clock, journal, limits, observer } = options
+    assertHostLimits(limits)
     this.#options = options
     this.#kinds = new Map(options.kinds.map((kind) => [kind.name, kind]))
+    this.#openKinds = options.kinds.flatMap((kind) => kind.openTimerKinds.map((timer) => `${kind.name}.${timer}`))
     this.#idPrefix = options.random.hex(10)
     this.#scheduler = createScheduler(options.name, (error) => observer.trouble('actor_crashed', error))
     this.#deadlines = new Deadlines(clock, 10)
@@ -121,13 +73,25 @@ export class Host implements Router {
       stored: (entity, timers) => this.#timersStored(entity, timers),
       failed: (error) => observer.trouble('cursor_failed', error),
     })
+    this.#warmUp = new WarmUp(limits.warmUpMax, (shard, { kind, entity: id, behind }) => {
+      const entity = this.#activate(shard, kind, id)
+      if (behind) this.#flush.add(entity)
+      return entity
+    })
+    this.#forwarding = new Forwarding({
+      forward: options.forward,
+      clock,
+      forwardMs: limits.forwardMs,
+      forwardsMax: limits.forwardsMax,
+      failed: (error, where) => observer.trouble('forward_failed', error, where),
+    })
     this.#services = {
       clock,
       scheduler: this.#scheduler,
       deadlines: this.#deadlines,
       journal,
       limits,
-      internalAsk: (command) => this.#internalAsk(command),
+      recoveryAsk: (entity, command) => this.#internalAsk(entity.address, command, () => undefined),
       committed: (entity, effects) => {
         this.#flush.add(entity)
         for (const effect of effects) this.#run(entity, effect)
@@ -137,7 +101,9 @@ export class Host implements Router {
         this.#memory.touch(entity)
         this.#memory.enforce((idle) => this.#passivate(idle))
       },
+      loaded: (entity) => this.#warmUp.ended(entity),
       removed: (entity) => {
+        this.#warmUp.ended(entity)
         entity.shard.entities.delete(entity.address.entity)
         entity.shard.dirty.delete(entity)
         this.#memory.forget(entity)
@@ -145,37 +111,47 @@ export class Host implements Router {
     }
   }
 
-  /** Takes shards: acquires them, reads what is open, sends recovery to what lost its outcome, then serves. */
-  async open(shards: readonly number[]): Promise<readonly number[]> {
-    const { journal, clock, limits, observer } = this.#options
-    const ownerships = await journal.acquire(shards)
-    const openKinds = [...this.#kinds.values()].flatMap((kind) =>
-      kind.openTimerKinds.map((timer: string) => `${kind.name}.${timer}`),
-    )
-    const opened = await journal.open(ownerships, clock.now() + limits.timerHorizonMs, openKinds)
-    for (const { ownership, cursor, timers, tail } of opened) {
-      const shard = new Shard(ownership, cursor, journal, {
-        uncertain: (which) => this.#shardUncertain(which),
-        readyToRecover: (which) => this.#recovery.add(which),
-        recovered: (which) => {
-          this.#uncertainSince.delete(which.number)
-          observer.shardRecovered(which.number)
-        },
-        lost: (which) => this.#shardLost(which),
-      })
-      this.#shards.set(shard.number, shard)
-      for (const row of tail) {
-        const kind = this.#kindOf(row.type)
-        if (kind !== undefined) this.#flush.add(this.#activate(shard, kind, row.entity))
-      }
-      for (const timer of timers) {
-        this.#timers.arm(timer)
-        const kind = this.#kindOf(timer.kind)
-        if (kind !== undefined && openKinds.includes(timer.kind)) this.#activate(shard, kind, timer.entity)
-      }
-    }
+  /** Takes shards and serves them; what lost its outcome is recovered while they serve. Those it has already stay as they are. */
+  async openShards(shards: readonly number[]): Promise<OpenedShards> {
+    const { journal, clock, limits } = this.#options
+    const wanted = new Set(shards)
+    const here = [...wanted].flatMap((number) => this.#shards.get(number) ?? [])
+    const ownerships = await journal.acquire([...wanted].filter((number) => !this.#shards.has(number)))
+    const opened =
+      ownerships.length === 0
+        ? []
+        : await journal.open(ownerships, clock.now() + limits.timerHorizonMs, this.#openKinds)
+    for (const each of opened) this.#serve(each)
     if (this.#cancelPoll === undefined) this.#pollTimers()
-    return opened.map(({ ownership }) => ownership.shard)
+    const stayed = here.filter(({ status }) => status === 'open' || status === 'uncertain')
+    return {
+      opened: [...stayed.map(({ ownership }) => ownership), ...opened.map(({ ownership }) => ownership)].map(
+        ({ shard, epoch }) => ({ shard, epoch }),
+      ),
+    }
+  }
+
+  /** Gives shards away (hand-off.ts). Shards that it has not, or whose journal's word is awaited, are left out. */
+  releaseShards(shards: readonly number[]): Promise<readonly ReleasedShard[]> {
+    const { journal, clock, limits, observer } = this.#options
+    return handOff(
+      [...new Set(shards)].flatMap((number) => this.#shards.get(number) ?? []),
+      {
+        journal,
+        flush: this.#flush,
+        clock,
+        handOffMs: limits.handOffMs,
+        failed: (error) => observer.trouble('release_failed', error),
+      },
+    )
+  }
+
+  takeLoad(): readonly ShardLoad[] {
+    return [...this.#shards.values()].map((shard) => {
+      const { number, commands } = shard
+      shard.commands = 0
+      return { shard: number, commands }
+    })
   }
 
   get ownedShards(): readonly number[] {
@@ -190,6 +166,12 @@ export class Host implements Router {
     readonly residentBytes: number
     readonly pending: number
     readonly timers: number
+    /** PSP calls that run. */
+    readonly calls: number
+    /** Commands on their way to the next owner of their shard. */
+    readonly forwards: number
+    /** Entities of opened shards that are still to be read. */
+    readonly unread: number
   } {
     return {
       shards: this.#shards.size,
@@ -198,16 +180,18 @@ export class Host implements Router {
       residentBytes: this.#memory.bytes,
       pending: this.#pending,
       timers: this.#timers.count,
+      calls: this.#calls,
+      forwards: this.#forwarding.underWay,
+      unread: this.#warmUp.waiting,
     }
   }
 
   route<Answer>(envelope: Envelope): Promise<RouteAnswer<Answer>> {
     return new Promise((resolve) => {
+      const first = this.#underWay.get(envelope.id)
+      if (first?.entity === envelope.entity) return this.#repeat(first as Ask<unknown, Answer>, envelope, resolve)
       const refusal = this.#refusal(envelope)
-      if (refusal !== undefined) {
-        resolve({ kind: 'unavailable', certainty: 'not_accepted', reason: refusal, retryAfterMs: 1000 })
-        return
-      }
+      if (refusal !== undefined) return resolve(notAccepted(refusal))
       const shard = this.#shards.get(envelope.shard)
       const kind = this.#kinds.get(envelope.kind)
       assert(shard !== undefined && kind !== undefined, 'an envelope names a shard and a kind of this host')
@@ -215,6 +199,7 @@ export class Host implements Router {
       const ask = new Ask<unknown, Answer>(
         {
           id: envelope.id,
+          entity: envelope.entity,
           command: envelope.payload,
           class: envelope.class,
           waitUntil: envelope.waitUntil,
@@ -222,9 +207,12 @@ export class Host implements Router {
         },
         (answer) => {
           this.#pending -= 1
+          this.#underWay.delete(envelope.id)
           resolve(answer)
         },
       )
+      this.#underWay.set(envelope.id, ask as Ask)
+      shard.commands += 1
       this.#activate(shard, kind, envelope.entity).ask(ask as Ask)
     })
   }
@@ -239,13 +227,14 @@ export class Host implements Router {
     const { clock, limits, journal } = this.#options
     this.#stopping = true
     const until = clock.monotonic() + limits.drainMs
-    while (this.#pending > 0 && clock.monotonic() < until) {
+    while (this.#pending + this.#forwarding.underWay > 0 && clock.monotonic() < until) {
       await new Promise<void>((resolve) => void clock.schedule(10, resolve))
     }
     await this.#flush.flush()
     this.#stopped = true
     this.#cancelPoll?.()
     this.#recovery.stop()
+    this.#warmUp.clear()
     for (const shard of this.#shards.values()) {
       for (const entity of [...shard.entities.values()]) entity.remove('stopping')
     }
@@ -256,10 +245,34 @@ export class Host implements Router {
 
   // --- entities ----------------------------------------------------------------------------------------------------
 
+  /** The command is under way already: one answer for both, whatever becomes of it. */
+  #repeat<Answer>(
+    first: Ask<unknown, Answer>,
+    envelope: Envelope,
+    resolve: (answer: RouteAnswer<Answer>) => void,
+  ): void {
+    const late = this.#deadlines.add(envelope.deadline, () =>
+      resolve({
+        kind: 'unavailable',
+        certainty: 'acceptance_unknown',
+        reason: 'deadline_passed',
+        retryAfterMs: 1000,
+      }),
+    )
+    const taken = first.repeat((answer) => {
+      late.cancel()
+      resolve(answer)
+    })
+    if (taken) return
+    late.cancel()
+    resolve({ kind: 'unavailable', certainty: 'acceptance_unknown', reason: 'overloaded', retryAfterMs: 1000 })
+  }
+
   #refusal(envelope: Envelope): string | undefined {
     if (this.#stopping) return 'stopping'
     const shard = this.#shards.get(envelope.shard)
     if (shard === undefined || shard.status === 'lost') return 'shard_not_owned'
+    if (shard.status === 'releasing') return 'shard_moved'
     if (!this.#kinds.has(envelope.kind)) return 'kind_unknown'
     const { clock, limits } = this.#options
     const since = this.#uncertainSince.get(shard.number)
@@ -300,50 +313,72 @@ export class Host implements Router {
     entity.remove('passivated')
   }
 
-  #internalAsk(command: unknown): Ask {
+  #internalAsk(where: Address, command: unknown, reply: (ask: Ask, answer: RouteAnswer<unknown>) => void): Ask {
     this.#idCounter += 1
     const id = this.#idPrefix + this.#idCounter.toString(16).padStart(12, '0')
-    return new Ask(
-      { id, command, class: 'internal', waitUntil: Number.POSITIVE_INFINITY, attach: true },
-      (_answer: RouteAnswer<unknown>) => undefined,
+    const ask: Ask = new Ask(
+      {
+        id,
+        entity: where.entity,
+        command,
+        class: 'internal',
+        waitUntil: Number.POSITIVE_INFINITY,
+        attach: true,
+      },
+      (answer: RouteAnswer<unknown>) => reply(ask, answer),
     )
+    return ask
+  }
+
+  /** Hands a PSP's answer or a timer to its entity, wherever that is by now. */
+  #deliver(kind: AnyKind, where: Address, command: unknown): void {
+    const ask = this.#internalAsk(where, command, (_ask, answer) => {
+      if (answer.kind === 'unavailable' && answer.reason === 'shard_moved') this.#forwarding.send(kind.name, where, ask)
+    })
+    const shard = this.#shards.get(where.shard)
+    if (shard === undefined) return this.#forwarding.send(kind.name, where, ask)
+    shard.commands += 1
+    // Given up meanwhile: the inbox is sent on when it has left.
+    this.#activate(shard, kind, where.entity).ask(ask)
   }
 
   // --- effects and timers ----------------------------------------------------------------------------------------------
 
   #run(entity: Entity, effect: unknown): void {
     entity.calls += 1
+    this.#calls += 1
+    const ended = (): void => {
+      entity.calls -= 1
+      this.#calls -= 1
+    }
     this.#options.runEffect(effect).then(
       (command) => {
-        entity.calls -= 1
-        if (this.#stopped || command === undefined) return
-        // The entity may have been rebuilt meanwhile; its address is what counts.
-        const { shard, address, kind } = entity
-        if (shard.status !== 'lost') this.#activate(shard, kind, address.entity).ask(this.#internalAsk(command))
+        ended()
+        // The entity may have been rebuilt meanwhile, or have left; its address is what counts.
+        if (!this.#stopped && command !== undefined) this.#deliver(entity.kind, entity.address, command)
       },
       (error: unknown) => {
-        entity.calls -= 1
+        ended()
         this.#options.observer.trouble('effect_failed', error, entity.address)
       },
     )
   }
 
   #timersStored(entity: Entity, timers: readonly TimerRow[]): void {
-    this.#timers.disarm(entity.address.entity)
+    this.#timers.disarm(entity.address)
     const horizon = this.#options.clock.now() + this.#options.limits.timerHorizonMs
     for (const timer of timers) if (timer.due < horizon) this.#timers.arm(timer)
     if (entity.mode !== 'gone') this.#services.touched(entity)
   }
 
   #fire(row: TimerRow): void {
-    const shard = this.#shards.get(row.shard)
+    const status = this.#shards.get(row.shard)?.status
     const kind = this.#kindOf(row.kind)
-    if (shard === undefined || shard.status === 'lost' || kind === undefined || this.#stopped) return
-    const command: unknown = kind.timerCommand({
-      kind: row.kind.slice(kind.name.length + 1),
-      operationId: row.operation,
-    })
-    this.#activate(shard, kind, row.entity).ask(this.#internalAsk(command))
+    // Its row stays until the entity has changed: whoever owns the shard next fires it.
+    if (status === undefined || status === 'releasing' || kind === undefined || this.#stopped) return
+    const { shard, entity, operation } = row
+    const timer = { kind: row.kind.slice(kind.name.length + 1), operationId: operation }
+    this.#deliver(kind, { shard, entity }, kind.timerCommand(timer))
   }
 
   #pollTimers(): void {
@@ -370,6 +405,33 @@ export class Host implements Router {
 
   // --- shards ------------------------------------------------------------------------------------------------------------
 
+  #serve({ ownership, cursor, timers, tail }: OpenedShard): void {
+    const { journal, observer } = this.#options
+    const shard = new Shard(ownership, cursor, journal, {
+      uncertain: (which) => this.#shardUncertain(which),
+      readyToRecover: (which) => this.#recovery.add(which),
+      recovered: (which) => {
+        this.#uncertainSince.delete(which.number)
+        observer.shardRecovered(which.number)
+      },
+      left: (which, how) => this.#shardLeft(which, how),
+    })
+    this.#shards.set(shard.number, shard)
+    const items = new Map<string, WarmUpItem>()
+    for (const timer of timers) {
+      this.#timers.arm(timer)
+      const kind = this.#kindOf(timer.kind)
+      if (kind !== undefined && this.#openKinds.includes(timer.kind)) {
+        items.set(timer.entity, { kind, entity: timer.entity, behind: false })
+      }
+    }
+    for (const { type, entity } of tail) {
+      const kind = this.#kindOf(type)
+      if (kind !== undefined) items.set(entity, { kind, entity, behind: true })
+    }
+    this.#warmUp.add(shard, [...items.values()])
+  }
+
   #shardUncertain(shard: Shard): void {
     const { clock, limits, observer } = this.#options
     const since = clock.monotonic()
@@ -381,9 +443,14 @@ export class Host implements Router {
     })
   }
 
-  #shardLost(shard: Shard): void {
-    this.#shards.delete(shard.number)
-    this.#uncertainSince.delete(shard.number)
-    this.#options.observer.shardLost(shard.number)
+  #shardLeft({ number }: Shard, how: 'released' | 'lost'): void {
+    this.#shards.delete(number)
+    this.#uncertainSince.delete(number)
+    this.#timers.disarmShard(number)
+    if (how === 'lost') this.#options.observer.shardLost(number)
   }
+}
+
+function notAccepted(reason: string): RouteAnswer<never> {
+  return { kind: 'unavailable', certainty: 'not_accepted', reason, retryAfterMs: 1000 }
 }

@@ -5,7 +5,8 @@
  *   open       entities decide and append
  *   uncertain  a statement's outcome is unknown or the journal is away: nothing is decided until every append has settled,
  *              the shard was acquired anew (a new epoch) and its tail was read
- *   lost       another owner has it: its entities are gone
+ *   releasing  it is given up: nothing more is decided, what is on its way to the journal still becomes durable
+ *   lost       it was released, or another owner has it: its entities are gone
  *
  * It guarantees that a decision of unknown outcome is matched by its command id against the journal before anyone is
  * answered (I3). It leaves taking many uncertain shards in one statement to shard-recovery.ts.
@@ -20,7 +21,7 @@ import {
   type Ownership,
 } from './journal.ts'
 
-export type ShardStatus = 'open' | 'uncertain' | 'lost'
+export type ShardStatus = 'open' | 'uncertain' | 'releasing' | 'lost'
 
 export interface ShardEvents {
   /** Nothing is decided in this shard for now. */
@@ -29,7 +30,8 @@ export interface ShardEvents {
   readyToRecover(shard: Shard): void
   /** It was acquired anew and is open. */
   recovered(shard: Shard): void
-  lost(shard: Shard): void
+  /** It was given up, or another owner has it; its entities are gone. */
+  left(shard: Shard, how: 'released' | 'lost'): void
 }
 
 export class Shard {
@@ -39,6 +41,10 @@ export class Shard {
   readonly dirty = new Set<Entity>()
   /** Position up to which timers and directory rows are stored. */
   cursor: number
+  /** Entities with rows after the cursor that nobody has looked at yet: until then the cursor stands still. */
+  unread = 0
+  /** Commands since the load was last taken. */
+  commands = 0
 
   readonly #journal: Journal
   readonly #events: ShardEvents
@@ -90,7 +96,7 @@ export class Shard {
   async prove(): Promise<boolean> {
     if (this.#status === 'uncertain') throw new JournalError('journal_unavailable', 'the shard is uncertain')
     const ownership = this.#ownership
-    const proved = this.#status === 'open' && (await this.#journal.proveOwnership(ownership))
+    const proved = this.#status !== 'lost' && (await this.#journal.proveOwnership(ownership))
     if (!proved && this.#ownership === ownership) this.lose()
     return proved
   }
@@ -109,13 +115,29 @@ export class Shard {
     }
   }
 
-  /** Another owner has the shard: everything of it leaves memory. */
+  /** Nothing more is admitted or decided. False where it cannot be given up now: its journal's word is awaited, or it is lost. */
+  beginRelease(): boolean {
+    if (this.#status !== 'open') return false
+    this.#status = 'releasing'
+    return true
+  }
+
+  /** Its owner row says that it is released: everything of it leaves memory, and who waits is sent to the next owner. */
+  released(): void {
+    if (this.#status === 'releasing') this.#leave('released')
+  }
+
+  /** Another owner has the shard, or nobody can say whether it was released: everything of it leaves memory. */
   lose(): void {
     if (this.#status === 'lost') return
+    this.#leave('lost')
+  }
+
+  #leave(how: 'released' | 'lost'): void {
     this.#status = 'lost'
     for (const entity of [...this.entities.values()]) entity.remove('shard_moved')
     this.dirty.clear()
-    this.#events.lost(this)
+    this.#events.left(this, how)
   }
 
   #doubt(): void {

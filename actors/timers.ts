@@ -4,13 +4,19 @@
  */
 import type { Clock } from '../runtime/clock.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
-import type { TimerRow } from './journal.ts'
+import type { EntityKey, TimerRow } from './journal.ts'
+
+interface Armed {
+  readonly due: number
+  readonly deadline: Deadline
+}
 
 export class Timers {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #fire: (row: TimerRow) => void
-  readonly #armed = new Map<string, Map<string, { readonly due: number; readonly deadline: Deadline }>>()
+  /** By shard, entity, and what tells an entity's timers apart. */
+  readonly #armed = new Map<number, Map<string, Map<string, Armed>>>()
   #count = 0
 
   constructor(clock: Clock, deadlines: Deadlines, fire: (row: TimerRow) => void) {
@@ -27,35 +33,57 @@ export class Timers {
   /** Adds a timer; one that is armed already for the same instant stays as it is. */
   arm(row: TimerRow): void {
     const key = `${row.operation}/${row.kind}`
-    let timers = this.#armed.get(row.entity)
-    if (timers === undefined) {
-      timers = new Map()
-      this.#armed.set(row.entity, timers)
-    }
+    const timers = this.#timersOf(row)
     const present = timers.get(key)
     if (present?.due === row.due) return
     if (present === undefined) this.#count += 1
     else present.deadline.cancel()
     const delay = Math.max(row.due - this.#clock.now(), 0)
     const deadline = this.#deadlines.add(this.#clock.monotonic() + delay, () => {
-      this.#remove(row.entity, key)
+      this.#remove(row, key)
       this.#fire(row)
     })
     timers.set(key, { due: row.due, deadline })
   }
 
   /** Forgets an entity's timers. */
-  disarm(entity: string): void {
-    const timers = this.#armed.get(entity)
-    if (timers === undefined) return
-    for (const { deadline } of timers.values()) deadline.cancel()
-    this.#count -= timers.size
-    this.#armed.delete(entity)
+  disarm({ shard, entity }: EntityKey): void {
+    const entities = this.#armed.get(shard)
+    const timers = entities?.get(entity)
+    if (entities === undefined || timers === undefined) return
+    this.#forget(timers)
+    entities.delete(entity)
+    if (entities.size === 0) this.#armed.delete(shard)
   }
 
-  #remove(entity: string, key: string): void {
-    const timers = this.#armed.get(entity)
+  /** Forgets the timers of a shard that is gone: its next owner has the rows. */
+  disarmShard(shard: number): void {
+    for (const timers of this.#armed.get(shard)?.values() ?? []) this.#forget(timers)
+    this.#armed.delete(shard)
+  }
+
+  #timersOf({ shard, entity }: EntityKey): Map<string, Armed> {
+    let entities = this.#armed.get(shard)
+    if (entities === undefined) {
+      entities = new Map()
+      this.#armed.set(shard, entities)
+    }
+    let timers = entities.get(entity)
+    if (timers === undefined) {
+      timers = new Map()
+      entities.set(entity, timers)
+    }
+    return timers
+  }
+
+  #forget(timers: ReadonlyMap<string, Armed>): void {
+    for (const { deadline } of timers.values()) deadline.cancel()
+    this.#count -= timers.size
+  }
+
+  #remove(row: TimerRow, key: string): void {
+    const timers = this.#armed.get(row.shard)?.get(row.entity)
     if (timers?.delete(key)) this.#count -= 1
-    if (timers?.size === 0) this.#armed.delete(entity)
+    if (timers?.size === 0) this.disarm(row)
   }
 }

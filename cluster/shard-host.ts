@@ -6,6 +6,8 @@ export interface ReleasedShard {
   readonly epoch: number
   /** Position of its last row. */
   readonly position: number
+  /** From the last admission until the release was durable: the giving side's part of the blackout. */
+  readonly darkMs: number
 }
 
 export interface OpenedShards {

@@ -50,7 +50,7 @@ export async function startHost({ kinds, limits, runEffect }: HostRigOptions): P
     },
     runEffect: runEffect ?? (() => Promise.resolve(undefined)),
   })
-  await host.open(Array.from({ length: shardCount }, (_, shard) => shard))
+  await host.openShards(Array.from({ length: shardCount }, (_, shard) => shard))
   return { host, database, troubles }
 }
 

@@ -106,7 +106,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
     },
     runEffect: (effect) => runEffect(effect as PaymentEffect),
   })
-  await host.open(Array.from({ length: shardCount }, (_, shard) => shard))
+  await host.openShards(Array.from({ length: shardCount }, (_, shard) => shard))
   const app = buildApp({
     router: host,
     directory,
