@@ -22,13 +22,19 @@ export interface CallOptions {
 export interface Link {
   readonly peer: Peer
   readonly isOpen: boolean
-  /** @throws {LinkError} (as a rejection). */
+  /**
+   * Beyond the peer's credit it waits in a bounded queue. An answer that the peer sent without a body is undefined.
+   * @throws {LinkError} (as a rejection).
+   */
   call(method: string, body: unknown, options: CallOptions): Promise<unknown>
   /** Sent if the link is open and there is room, else dropped: for hints and feeds. */
   tell(topic: string, body: unknown): void
 }
 
-/** Why a link ended. `reset`: the established connection was reset or closed without a goodbye. */
+/**
+ * Why a link ended. `reset`: the established connection was reset or closed without a goodbye. `replaced`: another link to
+ * the same node is up already and took over; calls that were under way on this one have been waited for.
+ */
 export type LinkEnd = 'closed' | 'reset' | 'silent' | 'malformed' | 'replaced' | 'refused_peer'
 
 export interface LinkEvents {
@@ -40,8 +46,19 @@ export interface LinkEvents {
   told(from: Peer, topic: string, body: unknown): void
 }
 
-/** Answers calls of peers. A rejection reaches the caller as `call_failed`, without its text. */
-export type CallHandler = (from: Peer, body: unknown, deadlineMs: number) => Promise<unknown>
+/** What a handler can learn of the call it answers. */
+export interface IncomingCall {
+  /** Nobody waits for the answer any more: the caller's time was up, or the link has ended. */
+  readonly isCancelled: boolean
+  /** At most one listener; called at once where the call is cancelled already. */
+  onCancel(listener: () => void): void
+}
+
+/**
+ * Answers calls of peers. A rejection reaches the caller as `call_failed`, without its text.
+ * @param deadlineMs how long the caller still waits, in milliseconds from now.
+ */
+export type CallHandler = (from: Peer, body: unknown, deadlineMs: number, call: IncomingCall) => Promise<unknown>
 
 export interface Links {
   /** Keeps a link to each of these, and to nobody else that it dialled; peers that dialled us are kept as they are. */
@@ -60,13 +77,15 @@ export type LinkErrorCode =
   | 'link_closed'
   /** It was sent, and the link ended before the answer: nobody knows. */
   | 'link_lost'
-  /** Too much is under way on this link: nothing was sent. */
+  /** Too much is under way on this link, and the call was given to nobody. */
   | 'link_overloaded'
   | 'call_timeout'
   /** The other end could not handle it. */
   | 'call_failed'
   /** The other end knows no such method. */
   | 'call_unknown'
+  /** The body is too large, too deep, or of a type that frames do not carry: nothing was sent. */
+  | 'call_unsendable'
 
 export class LinkError extends Error {
   override readonly name = 'LinkError'
@@ -76,12 +95,12 @@ export class LinkError extends Error {
   constructor(code: LinkErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.canRetry = code !== 'call_unknown'
+    this.canRetry = code !== 'call_unknown' && code !== 'call_unsendable'
   }
 
   /** Whether the call may have reached the other end. */
   get maybeDelivered(): boolean {
-    return this.code !== 'link_closed' && this.code !== 'link_overloaded'
+    return this.code !== 'link_closed' && this.code !== 'link_overloaded' && this.code !== 'call_unsendable'
   }
 }
 
@@ -100,6 +119,8 @@ export interface Pipe {
 
 export interface PipeEvents {
   frame(frame: Uint8Array): void
+  /** {@link Pipe.buffered} is 0 again after a frame had to wait; not promised after small amounts (64 KiB). */
+  drained(): void
   /** `reset`: without a goodbye. Called once; nothing comes after it. */
   ended(how: 'closed' | 'reset'): void
 }
@@ -116,7 +137,10 @@ export interface Network {
   /** @returns the address others dial. */
   listen(accept: Accept): Promise<string>
   /** @throws {DialError} */
-  dial(address: string, events: PipeEvents): Promise<{ readonly pipe: Pipe; readonly identity: PipeIdentity | undefined }>
+  dial(
+    address: string,
+    events: PipeEvents,
+  ): Promise<{ readonly pipe: Pipe; readonly identity: PipeIdentity | undefined }>
   close(): Promise<void>
 }
 
