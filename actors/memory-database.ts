@@ -216,13 +216,13 @@ export class MemoryDatabase {
     return shard.cursor.position
   }
 
-  /** False where the cursor is elsewhere or the epoch is past: nothing is written then. */
+  /** False where the cursor is elsewhere, the epoch is past, or no row is where it is to go: nothing is written then. */
   advance(advance: CursorAdvance): boolean {
     const shard = this.shard(advance.shard)
     const { cursor } = shard
     if (shard.epoch !== advance.epoch || cursor.epoch > advance.epoch) return false
     if (cursor.position === advance.to && cursor.epoch === advance.epoch && advance.from !== advance.to) return true
-    if (cursor.position !== advance.from) return false
+    if (cursor.position !== advance.from || shard.rows.length < advance.to) return false
     shard.cursor = { position: advance.to, epoch: advance.epoch }
     for (const entity of advance.entities) {
       const rows = advance.timers.filter((timer) => timer.entity === entity)

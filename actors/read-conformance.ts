@@ -146,6 +146,7 @@ export function describeReads(context: () => JournalContext): void {
 
     test('an entity in an advance has all its timers replaced, the others keep theirs', async () => {
       const own = await acquireOne(context().journal, 5)
+      await appendAll(context().journal, own, [recordOf(5, 1, 1)])
       const base = { shard: 5, epoch: 1, merchants: [] }
       const first = [timer(1, 'a', 1), timer(1, 'b', 2, 'x'), timer(2, 'a', 3), timer(3, 'a', 4)]
       await context().journal.advance([
@@ -196,8 +197,16 @@ export function describeReads(context: () => JournalContext): void {
       expect(await context().journal.advance([advanceOf(own, 0, 2)])).toEqual([5])
     })
 
+    test('a cursor never passes the last row: the next owner of a shard that lost rows reads what is written anew', async () => {
+      const own = await acquireOne(context().journal, 5)
+      expect(await context().journal.advance([advanceOf(own, 0, 2)])).toEqual([5])
+      expect(await context().journal.timersDue([5], farFuture)).toEqual([])
+      expect(await context().journal.open([own], 0, [])).toMatchObject([{ cursor: 0, tail: [{ position: 1 }] }])
+    })
+
     test('the directory keeps the newest version of a merchant', async () => {
       const own = await acquireOne(context().journal, 5)
+      await appendAll(context().journal, own, [recordOf(5, 1, 1)])
       const merchant = (version: number) => ({
         shard: 5,
         entity: idOf(1),

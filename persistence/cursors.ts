@@ -1,7 +1,8 @@
 /**
  * What is kept under a shard's cursor: timers and the merchants' directory. A cursor moves by compare-and-set on its old
  * position, at its owner's epoch, in the one statement that also writes what it guards; shards whose cursor stands
- * elsewhere, or that have another owner, are left out whole.
+ * elsewhere, or that have another owner, are left out whole. So is a node that is ahead of a database that lost rows: its
+ * cursor would hide what is written there anew from the next owner.
  *
  * Opening a shard first takes the cursor for its epoch, so that a statement of the owner before, begun before the shard was
  * taken and committed after, finds the cursor changed and moves nothing. Moving a cursor again to where this epoch has moved
@@ -97,6 +98,7 @@ const advanceText = `
     SELECT c.shard, a.epoch, a.to_position FROM asked a
     JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
     JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = 'actors' AND c.position = a.from_position AND c.epoch <= a.epoch
+    WHERE EXISTS (SELECT FROM journal j WHERE j.shard = a.shard AND j.position = a.to_position)
     ORDER BY c.shard FOR UPDATE OF c
   ), moved AS (
     UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
