@@ -15,6 +15,7 @@
  */
 import HashRing from 'hashring'
 import { assert } from '../runtime/assert.ts'
+import type { Membership } from './member.ts'
 
 export interface PlacementNode {
   readonly node: string
@@ -62,6 +63,16 @@ export function assignShards(input: PlacementInput): readonly (string | undefine
   placing.placeHomeless()
   placing.fillTheNeedy()
   return placing.assigned
+}
+
+/** The members as placement sees them. */
+export function placementNodes({ leases, policy }: Membership): readonly PlacementNode[] {
+  return leases.map(({ node, draining }) => ({
+    node,
+    weight: policy.weights.get(node) ?? 1,
+    takesNew: !policy.cordoned.has(node),
+    leaving: draining,
+  }))
 }
 
 /** A node that may be given shards. */

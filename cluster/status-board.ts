@@ -30,7 +30,7 @@ export class StatusBoard {
     }
     if (!this.#heard.has(name) && this.#heard.size >= processesMax) return
     this.#heard.set(name, { status, at: this.#clock.monotonic() })
-    for (const gateway of status.node?.gateways ?? []) this.hear(gateway)
+    for (const gateway of status.nodeStatus?.gateways ?? []) this.hear(gateway)
   }
 
   forget(incarnation: Incarnation): void {

@@ -45,7 +45,7 @@ export interface ProcessStatus extends Incarnation {
   readonly answeredPerSecond: number
   readonly unavailablePerSecond: number
   /** Of nodes only. */
-  readonly node?: NodeStatus
+  readonly nodeStatus?: NodeStatus
 }
 
 export interface NodeStatus {
