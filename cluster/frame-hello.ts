@@ -7,6 +7,8 @@ import type { Incarnation, Role } from './member.ts'
 
 export interface Hello {
   readonly peer: Peer
+  /** Unix ms by the peer's own clock: orders the incarnations of one node, compared with nothing else. */
+  readonly startedAt: number
   /** Calls, and bytes of calls, that this end takes at once. */
   readonly calls: number
   readonly callBytes: number
@@ -21,13 +23,14 @@ const builds = /^[\x21-\x7e]{1,64}$/
 const knownRoles: readonly Role[] = ['node', 'gateway', 'operator']
 const rolesMax = 16
 
-export function helloBody({ peer, calls, callBytes, to, dial }: Hello): unknown {
+export function helloBody({ peer, startedAt, calls, callBytes, to, dial }: Hello): unknown {
   return {
     protocol: peer.protocol,
     build: peer.build,
     node: peer.node,
     incarnation: peer.incarnation,
     roles: [...peer.roles],
+    startedAt,
     calls,
     callBytes,
     dial,
@@ -41,19 +44,20 @@ export function readHello(body: unknown): Hello | { readonly protocol: number } 
   const fields = body as Readonly<Record<string, unknown>>
   const protocol = fields['protocol']
   if (!isWhole(protocol)) return undefined
-  const { build, node, incarnation, calls, callBytes, dial, toNode, toIncarnation } = fields
+  const { build, node, incarnation, startedAt, calls, callBytes, dial, toNode, toIncarnation } = fields
   const roles = readRoles(fields['roles'])
   const wellFormed =
     matches(build, builds) &&
     matches(node, names) &&
     matches(incarnation, incarnations) &&
     roles !== undefined &&
+    isWhole(startedAt) &&
     isWhole(calls) &&
     isWhole(callBytes) &&
     isWhole(dial)
   if (!wellFormed) return { protocol }
   const peer = { node, incarnation, roles, build, protocol }
-  const hello = { peer, calls, callBytes, dial }
+  const hello = { peer, startedAt, calls, callBytes, dial }
   if (toNode === undefined) return hello
   return matches(toNode, names) && matches(toIncarnation, incarnations)
     ? { ...hello, to: { node: toNode, incarnation: toIncarnation } }

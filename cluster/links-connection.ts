@@ -10,35 +10,17 @@
  * All that queued up in a turn leaves as one frame, unless the pipe has too much in hand already: then answers and calls
  * wait until it has drained, and hints are dropped. A frame that breaks the rules ends this connection and nothing else.
  */
-import type { Cancel, Clock } from '../runtime/clock.ts'
-import { decodeFrame, encodeFrames, type Message, messageTypes, protocolVersion } from './frame.ts'
+import type { Cancel } from '../runtime/clock.ts'
+import { decodeFrame, type Message, messageTypes, protocolVersion } from './frame.ts'
 import { type Hello, helloBody, readHello } from './frame-hello.ts'
-import type { CallHandler, CallOptions, Link, LinkEnd, Peer, Pipe, PipeEvents, PipeIdentity } from './link.ts'
+import type { CallOptions, Link, LinkEnd, Peer, Pipe, PipeEvents, PipeIdentity } from './link.ts'
 import { LinkError } from './link.ts'
+import { byeReasons, type ConnectionHost, endByReason } from './links-host.ts'
 import { IncomingCalls } from './links-incoming.ts'
-import type { LinkLimits } from './links-limits.ts'
-import type { LinksObserver, RefusalReason } from './links-observer.ts'
+import type { RefusalReason } from './links-observer.ts'
+import { Outbox } from './links-outbox.ts'
 import { OutgoingCalls } from './links-outgoing.ts'
 import { type Incarnation, sameIncarnation } from './member.ts'
-
-/** What a connection needs of the links it belongs to. */
-export interface ConnectionHost {
-  readonly self: Peer
-  readonly clock: Clock
-  readonly limits: LinkLimits
-  readonly observer: LinksObserver
-  readonly defer: (callback: () => void) => void
-  nextCallId(): number
-  handlerOf(method: string): CallHandler | undefined
-  /** The peer's hello is right: why it is refused all the same, or undefined. */
-  admit(hello: Hello): RefusalReason | undefined
-  /** The connection is open; called once, after this end's hello was queued. */
-  opened(connection: Connection): void
-  ended(connection: Connection, end: LinkEnd, wasOpen: boolean): void
-  told(connection: Connection, topic: string, body: unknown): void
-  /** The peer asks for a new connection in place of this one. */
-  redial(connection: Connection): void
-}
 
 /** The dialled peer and the number of the attempt, where this end dialled. */
 export interface Dialled {
@@ -46,25 +28,10 @@ export interface Dialled {
   readonly dial: number
 }
 
-/** Reasons in a bye. */
-export const byeReasons = {
-  /** The process stops: it is not dialled until it starts anew. */
-  stopping: 'stopping',
-  unwanted: 'unwanted',
-  replaced: 'replaced',
-  malformed: 'malformed',
-} as const
-
-const endByReason: Readonly<Record<string, LinkEnd>> = {
-  [byeReasons.stopping]: 'closed',
-  [byeReasons.unwanted]: 'closed',
-  [byeReasons.replaced]: 'replaced',
-  [byeReasons.malformed]: 'malformed',
-}
-
 export class Connection implements Link {
   readonly dialled: Dialled | undefined
   readonly #host: ConnectionHost
+  readonly #outbox: Outbox
   readonly #outgoing: OutgoingCalls
   readonly #incoming: IncomingCalls
   readonly #cancelHelloTimer: Cancel
@@ -73,10 +40,6 @@ export class Connection implements Link {
   #pipe: Pipe | undefined
   #identity: PipeIdentity | undefined
   #hello: Hello | undefined
-  /** Messages of this turn, calls apart. */
-  #outbox: Message[] = []
-  #isFlushDue = false
-  #isBlocked = false
   #peerIsDone = false
   #isPeerStopping = false
   #hasHeard = true
@@ -88,12 +51,25 @@ export class Connection implements Link {
     this.dialled = dialled
     const { clock, limits, observer } = host
     const send = (message: Message): void => this.#enqueue(message)
+    this.#outbox = new Outbox({
+      limits,
+      observer,
+      defer: host.defer,
+      // what is said before the peer was admitted is a hello or a goodbye
+      takeCalls: (max) => (this.#state === 'greeting' ? [] : this.#outgoing.take(max)),
+      unsendable: (message) => this.#couldNotSend(message),
+      overflown: () => {
+        observer.malformed?.('outbox_full', this.#hello?.peer)
+        this.end('malformed', 'the peer does not read what it asks for')
+      },
+      flushed: () => this.#finishRetiring(),
+    })
     this.#outgoing = new OutgoingCalls({
       clock,
       nextId: () => host.nextCallId(),
       queuedCallsMax: limits.queuedCallsMax,
       queuedBytesMax: limits.queuedBytesMax,
-      wake: () => this.#wake(),
+      wake: () => this.#outbox.wake(),
       send,
     })
     this.#incoming = new IncomingCalls({
@@ -110,10 +86,7 @@ export class Connection implements Link {
 
   readonly events: PipeEvents = {
     frame: (bytes) => this.#receive(bytes),
-    drained: () => {
-      this.#isBlocked = false
-      this.#wake()
-    },
+    drained: () => this.#outbox.drained(),
     // an orderly end without a goodbye is none: a process that stops says so
     ended: (how) => this.#finish('reset', how === 'reset' ? 'it was reset' : 'it ended without a goodbye', 'ended'),
   }
@@ -125,6 +98,7 @@ export class Connection implements Link {
       return
     }
     this.#pipe = pipe
+    this.#outbox.attach(pipe)
     this.#identity = identity
     if (this.dialled !== undefined) this.#sendHello()
   }
@@ -148,6 +122,11 @@ export class Connection implements Link {
     return this.#isPeerStopping
   }
 
+  /** When the peer's process started, by its own wall clock: orders the incarnations of one node. */
+  get startedAt(): number {
+    return this.#hello?.startedAt ?? 0
+  }
+
   /** Its peer is known. */
   get isGreeted(): boolean {
     return this.#hello !== undefined
@@ -168,7 +147,7 @@ export class Connection implements Link {
   }
 
   tell(topic: string, body: unknown): void {
-    if (this.#state !== 'open' || this.#isBlocked || this.#outbox.length >= this.#host.limits.callsMax) {
+    if (this.#state !== 'open' || this.#outbox.isBlocked || this.#outbox.size >= this.#host.limits.callsMax) {
       this.#host.observer.dropped?.('tell')
       return
     }
@@ -206,10 +185,7 @@ export class Connection implements Link {
   /** Says why, then ends in order. */
   sayGoodbye(reason: string, end: LinkEnd): void {
     if (this.#state === 'ended') return
-    this.#flush()
-    // also into a pipe that has too much in hand
-    for (const { bytes } of encodeFrames([[messageTypes.bye, reason]], this.#host.limits).frames)
-      this.#pipe?.send(bytes)
+    this.#outbox.sendLast([messageTypes.bye, reason])
     this.#finish(end, reason, 'close')
   }
 
@@ -224,7 +200,7 @@ export class Connection implements Link {
     this.#state = 'ended'
     this.#cancelHelloTimer()
     this.#cancelRetireTimer?.()
-    this.#outbox = []
+    this.#outbox.end()
     if (how === 'close') this.#pipe?.close()
     else if (how === 'destroy') this.#pipe?.destroy()
     this.#outgoing.end(why)
@@ -241,9 +217,10 @@ export class Connection implements Link {
   // --- hello --------------------------------------------------------------------------------------------------------------
 
   #sendHello(): void {
-    const { self, limits } = this.#host
+    const { self, startedAt, limits } = this.#host
     const hello: Hello = {
       peer: self,
+      startedAt,
       calls: limits.callsMax,
       callBytes: limits.callBytesMax,
       dial: this.dial,
@@ -251,7 +228,7 @@ export class Connection implements Link {
     }
     this.#enqueue([messageTypes.hello, helloBody(hello)])
     // alone in its frame: what follows is only said to somebody who was admitted
-    this.#flush()
+    this.#outbox.flush()
   }
 
   #greet(body: unknown): void {
@@ -335,7 +312,7 @@ export class Connection implements Link {
         return
       case messageTypes.ping:
         // one that waited behind much else would only repeat what that says
-        if (!this.#isBlocked) this.#enqueue([messageTypes.pong])
+        if (!this.#outbox.isBlocked) this.#enqueue([messageTypes.pong])
         return
       case messageTypes.pong:
         return
@@ -369,7 +346,7 @@ export class Connection implements Link {
   }
 
   #finishRetiring(): void {
-    const isIdle = this.#outgoing.size === 0 && this.#incoming.size === 0 && this.#outbox.length === 0
+    const isIdle = this.#outgoing.size === 0 && this.#incoming.size === 0 && this.#outbox.size === 0
     if (this.#state === 'retiring' && this.#peerIsDone && isIdle) this.sayGoodbye(byeReasons.replaced, 'replaced')
   }
 
@@ -378,45 +355,10 @@ export class Connection implements Link {
       if (message[0] === messageTypes.answer) this.#host.observer.dropped?.('answer')
       return
     }
-    // answers to calls within their credit fit; only a peer that asks without listening gets here
-    if (this.#outbox.length >= this.#host.limits.outboxMax) {
-      this.#host.observer.malformed?.('outbox_full', this.#hello?.peer)
-      this.end('malformed', 'the peer does not read what it asks for')
-      return
-    }
     this.#outbox.push(message)
-    this.#wake()
-  }
-
-  #wake(): void {
-    if (this.#isFlushDue || this.#isBlocked || this.#state === 'ended') return
-    this.#isFlushDue = true
-    this.#host.defer(() => {
-      this.#isFlushDue = false
-      this.#flush()
-      this.#finishRetiring()
-    })
-  }
-
-  #flush(): void {
-    const { limits, observer } = this.#host
-    while (this.#pipe !== undefined && this.#state !== 'ended' && !this.#isBlocked) {
-      const room = limits.frameMessagesMax - Math.min(this.#outbox.length, limits.frameMessagesMax)
-      const messages = this.#outbox.splice(0, limits.frameMessagesMax)
-      if (this.#state !== 'greeting') messages.push(...this.#outgoing.take(room))
-      if (messages.length === 0) break
-      const { frames, refused } = encodeFrames(messages, limits)
-      for (const frame of frames) {
-        this.#pipe.send(frame.bytes)
-        observer.frameSent?.(frame.bytes.length, frame.messages)
-      }
-      for (const message of refused) this.#couldNotSend(message)
-      this.#isBlocked = this.#pipe.buffered > limits.pipeHighBytes
-    }
   }
 
   #couldNotSend(message: Message): void {
-    this.#host.observer.dropped?.('unsendable')
     if (message[0] === messageTypes.call) this.#outgoing.fail(message[1], 'unsendable')
     else if (message[0] === messageTypes.answer) this.#enqueue([messageTypes.failure, message[1], 'failed'])
   }

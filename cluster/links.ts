@@ -3,8 +3,8 @@
  *
  * Of connections to the same incarnation stays the one that the smaller node name dialled, of two by the same dialler the
  * later. The other one retires: it makes no new calls and ends when those under way are answered, so that replacing a link
- * fails nothing. Both ends see the same names and numbers, so they choose alike. An incarnation that another one of its
- * node followed is never talked to again, whichever order the news comes in.
+ * fails nothing. Both ends see the same names and numbers, so they choose alike. Of two incarnations of a node the one that
+ * started later is talked to, so a process that wakes up after its successor came is refused.
  *
  * A link is `up` only after the peer's hello has arrived: a dial that connects proves nothing, the less so under TLS 1.3,
  * where a client is told that all is well before the server has looked at its certificate.
@@ -18,8 +18,9 @@ import { protocolVersion } from './frame.ts'
 import type { Hello } from './frame-hello.ts'
 import type { CallHandler, LinkEnd, LinkEvents, Links, Network, Peer } from './link.ts'
 import { DialError } from './link.ts'
-import { byeReasons, Connection, type ConnectionHost } from './links-connection.ts'
+import { Connection } from './links-connection.ts'
 import { Dialer, type WantedPeer } from './links-dialer.ts'
+import { byeReasons, type ConnectionHost } from './links-host.ts'
 import { type LinkLimits, linkLimits } from './links-limits.ts'
 import type { LinksObserver, RefusalReason } from './links-observer.ts'
 import { type Incarnation, sameIncarnation } from './member.ts'
@@ -49,11 +50,9 @@ export function createLinks(options: LinksOptions): RunningLinks {
   return new PairLinks(options)
 }
 
-/** Incarnations of one node that are remembered as superseded. */
-const supersededMax = 8
-
 class PairLinks implements RunningLinks, ConnectionHost {
   readonly self: Peer
+  readonly startedAt: number
   readonly clock: Clock
   readonly limits: LinkLimits
   readonly observer: LinksObserver
@@ -69,7 +68,6 @@ class PairLinks implements RunningLinks, ConnectionHost {
   readonly #current = new Map<string, Connection>()
   /** Those that those above were told of. */
   readonly #announced = new Set<Connection>()
-  readonly #superseded = new Map<string, readonly string[]>()
   readonly #recycling = new Set<Cancel>()
   #cancelTick: Cancel = () => {}
   #lastCallId = 0
@@ -78,6 +76,7 @@ class PairLinks implements RunningLinks, ConnectionHost {
 
   constructor(options: LinksOptions) {
     this.self = { ...options.self, protocol: protocolVersion }
+    this.startedAt = options.clock.now()
     this.clock = options.clock
     this.limits = linkLimits(options.limits)
     this.observer = options.observer ?? {}
@@ -111,11 +110,7 @@ class PairLinks implements RunningLinks, ConnectionHost {
   connectTo(peers: readonly WantedPeer[]): void {
     assert(peers.length <= this.limits.peersMax, 'no more peers are wanted than there may be', { count: peers.length })
     if (this.#isClosing) return
-    const others = peers.filter((peer) => peer.node !== this.self.node && !this.#isSuperseded(peer))
-    for (const { node, incarnation } of others) {
-      const current = this.#current.get(node)
-      if (current !== undefined && current.peer.incarnation !== incarnation) this.#supersede(current)
-    }
+    const others = peers.filter((peer) => peer.node !== this.self.node)
     for (const peer of this.#dialer.want(others)) {
       for (const connection of [...this.#connections]) {
         const isUnwanted = connection.dialled !== undefined && sameIncarnation(connection.dialled.to, peer)
@@ -178,16 +173,18 @@ class PairLinks implements RunningLinks, ConnectionHost {
     return this.#handlers.get(method)
   }
 
-  admit({ peer }: Hello): RefusalReason | undefined {
+  admit({ peer, startedAt }: Hello): RefusalReason | undefined {
     if (this.#isClosing) return 'stopping'
-    if (this.#isSuperseded(peer)) return 'older_incarnation'
+    const current = this.#current.get(peer.node)
+    const isOlder = current !== undefined && !sameIncarnation(current.peer, peer) && startedAt < current.startedAt
+    if (isOlder) return 'older_incarnation'
     return this.#current.size >= this.limits.peersMax && !this.#current.has(peer.node) ? 'too_many_peers' : undefined
   }
 
   opened(connection: Connection): void {
     const { peer } = connection
     const before = this.#current.get(peer.node)
-    if (before !== undefined && !sameIncarnation(before.peer, peer)) this.#supersede(before)
+    if (before !== undefined && !sameIncarnation(before.peer, peer)) this.#endAll(before.peer)
     const rival = this.to(peer)
     if (rival === undefined || this.#isPreferred(connection, rival)) {
       this.#current.set(peer.node, connection)
@@ -255,25 +252,12 @@ class PairLinks implements RunningLinks, ConnectionHost {
     return connection.dialled === undefined ? connection.peer.node : this.self.node
   }
 
-  /** Another incarnation of this node has come. */
-  #supersede(connection: Connection): void {
-    const { node, incarnation } = connection.peer
-    const known = this.#superseded.get(node) ?? []
-    this.#superseded.delete(node)
-    this.#superseded.set(node, [...known, incarnation].slice(-supersededMax))
-    for (const oldest of this.#superseded.keys()) {
-      if (this.#superseded.size <= this.limits.peersMax) break
-      this.#superseded.delete(oldest)
-    }
+  /** Ends every connection to an incarnation whose successor has come. */
+  #endAll(old: Peer): void {
     for (const each of [...this.#connections]) {
-      if (!each.isEnded && each.isGreeted && sameIncarnation(each.peer, connection.peer)) {
-        each.sayGoodbye('older_incarnation' satisfies RefusalReason, 'replaced')
-      }
+      const isOld = each.isGreeted && sameIncarnation(each.peer, old)
+      if (isOld) each.sayGoodbye('older_incarnation' satisfies RefusalReason, 'replaced')
     }
-  }
-
-  #isSuperseded({ node, incarnation }: Incarnation): boolean {
-    return this.#superseded.get(node)?.includes(incarnation) ?? false
   }
 
   #emit(tell: (listener: Partial<LinkEvents>) => void): void {
