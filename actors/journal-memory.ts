@@ -138,6 +138,10 @@ export class MemoryJournal implements Journal {
     }
   }
 
+  databaseOf(): number {
+    return 0
+  }
+
   // --- ownership -------------------------------------------------------------------------------------------------------
 
   async acquire(shards: readonly number[]): Promise<readonly Ownership[]> {

@@ -104,7 +104,8 @@ export interface MerchantRow extends EntityKey {
 }
 
 /**
- * What one shard's owner writes beside its cursor, in one transaction, guarded by compare-and-set on the old position:
+ * What one shard's owner writes beside its cursor, in one transaction, guarded by compare-and-set on the old position, and
+ * only where a row is stored at the new one:
  * for each entity in `entities`, `timers` replaces all its rows.
  */
 export interface CursorAdvance {
@@ -128,6 +129,12 @@ export interface OpenedShard {
 }
 
 export interface Journal {
+  /**
+   * Which of its databases keeps a shard: a number without further meaning. A call about shards of several databases rejects
+   * where any of them fails, though the others did what was asked; who wants shards of one database not to wait for another
+   * asks for each apart (per-database.ts).
+   */
+  databaseOf(shard: number): number
   /**
    * Makes this process the owner of `shards`: compare-and-set on the owner rows, committed alone, then an epoch record
    * at tail + 1 for each. Also the way out of an uncertain shard. In order of shard; a shard another owner took
@@ -160,7 +167,7 @@ export interface Journal {
   saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void>
   /** Moves cursors with what they guard. Answers the shards whose compare-and-set failed: nothing of those was written. */
   advance(advances: readonly CursorAdvance[]): Promise<readonly number[]>
-  /** Timers of owned shards due before `horizon`. */
+  /** Timers of owned shards due before `horizon`. Those of a database that is away are left out; rejects where all are. */
   timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]>
   /** Finishes what is in flight, then ends. Appends after it settle as `refused`. */
   close(): Promise<void>

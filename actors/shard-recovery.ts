@@ -1,9 +1,11 @@
 /**
- * Brings uncertain shards back: acquires all that are ready in one statement, reads the tail of those whose entities wait
- * for it, and hands both to the shard. Tries again with growing pauses while the journal is away, for as long as it is.
+ * Brings uncertain shards back: acquires all that are ready in one statement per database, reads the tail of those whose
+ * entities wait for it, and hands both to the shard. Tries again with growing pauses while the journal is away, for as long
+ * as it is; shards of other databases do not wait for one that is away.
  */
 import type { Clock } from '../runtime/clock.ts'
 import { type Journal, JournalError, type JournalRow } from './journal.ts'
+import { perDatabase } from './per-database.ts'
 import type { Shard } from './shard.ts'
 
 const pauseMsMin = 50
@@ -60,6 +62,16 @@ export class ShardRecovery {
   async #recover(): Promise<void> {
     const batch = [...this.#ready].filter((shard) => shard.status === 'uncertain').sort((a, b) => a.number - b.number)
     this.#ready = new Set()
+    const { failures } = await perDatabase(
+      this.#journal,
+      batch,
+      ({ number }) => number,
+      (shards) => this.#recoverTogether(shards),
+    )
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async #recoverTogether(batch: readonly Shard[]): Promise<void> {
     try {
       const ownerships = await this.#journal.acquire(batch.map((shard) => shard.number))
       const tails = await Promise.all(batch.map((shard) => this.#tailOf(shard)))

@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { checkClusterMeta, ClusterMismatch, migrate } from './migrate.ts'
+import { checkClusterMeta, checkJournalDatabases, ClusterMismatch, migrate, migrateAll } from './migrate.ts'
 
 describe('the schema', () => {
   let database: TestDatabase
@@ -73,9 +73,49 @@ describe('the schema', () => {
     await expect(checkClusterMeta(database.url, Buffer.alloc(32, 2))).rejects.toThrow(ClusterMismatch)
   })
 
+  test('a database keeps the shards it was first configured for, and refuses others', async () => {
+    await expect(checkClusterMeta(database.url, Buffer.alloc(32, 1), { first: 0, last: 511 })).rejects.toThrow(
+      'holds shards 0-1023, and is configured for 0-511',
+    )
+    const [first, second] = await Promise.all([createTestDatabase(), createTestDatabase()])
+    try {
+      const databases = [
+        { first: 0, last: 511, url: first.url },
+        { first: 512, last: 1023, url: second.url },
+      ]
+      const key = Buffer.alloc(32, 3)
+      await migrateAll(databases)
+      await checkJournalDatabases(databases, key)
+      await checkJournalDatabases(databases, key)
+      const swapped = [
+        { first: 0, last: 511, url: second.url },
+        { first: 512, last: 1023, url: first.url },
+      ]
+      await expect(checkJournalDatabases(swapped, key)).rejects.toThrow('holds shards 512-1023')
+      await expect(checkJournalDatabases(databases, Buffer.alloc(32, 4))).rejects.toThrow('id key')
+    } finally {
+      await Promise.all([first.drop(), second.drop()])
+    }
+  })
+
+  test('a key that is wrong leaves no range behind', async () => {
+    const fresh = await createTestDatabase()
+    try {
+      const other = new Client({ connectionString: fresh.url })
+      await other.connect()
+      await other.query('UPDATE cluster_meta SET id_key_fingerprint = $1', [Buffer.alloc(32, 9)])
+      await expect(checkClusterMeta(fresh.url, Buffer.alloc(32, 1))).rejects.toThrow('id key')
+      const { rows } = await other.query('SELECT first_shard FROM cluster_meta')
+      await other.end()
+      expect(rows).toEqual([{ first_shard: null }])
+    } finally {
+      await fresh.drop()
+    }
+  })
+
   test('a build with other shards or another derivation of ids is refused', async () => {
-    await client.query('UPDATE cluster_meta SET num_shards = 512')
-    await expect(checkClusterMeta(database.url, Buffer.alloc(32, 1))).rejects.toThrow('512 shards')
+    await client.query('UPDATE cluster_meta SET num_shards = 2048')
+    await expect(checkClusterMeta(database.url, Buffer.alloc(32, 1))).rejects.toThrow('2048 shards')
     await client.query('UPDATE cluster_meta SET num_shards = 1024, hash_version = 2')
     await expect(checkClusterMeta(database.url, Buffer.alloc(32, 1))).rejects.toThrow('by version 2')
   })

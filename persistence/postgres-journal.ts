@@ -153,6 +153,10 @@ export class PostgresJournal implements Journal {
     return this.#stats
   }
 
+  databaseOf(): number {
+    return 0
+  }
+
   // --- ownership -------------------------------------------------------------------------------------------------------
 
   async acquire(shards: readonly number[]): Promise<readonly Ownership[]> {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { createReadModel, type ReadModel } from './read-model.ts'
+import { createMergedReadModel, createReadModel, type ReadModel } from './read-model.ts'
 import { withClient } from './with-client.ts'
 
 let database: TestDatabase
@@ -40,4 +40,36 @@ test('merchants are read by name, those that do not exist are left out', async (
 
 test('all merchants can be read at once', async () => {
   expect((await model.readAll()).map(({ merchant }) => merchant)).toEqual(['mer_1', 'mer_2', 'mer_3'])
+})
+
+describe('over two databases', () => {
+  let other: TestDatabase
+  let both: ReadModel
+
+  beforeAll(async () => {
+    other = await createTestDatabase()
+    both = createMergedReadModel([other.url, database.url])
+    await withClient(other.url, (client) =>
+      client.query(`INSERT INTO merchant (merchant, shard, entity, version, data)
+        VALUES ('mer_25', 900, decode(repeat('25', 16), 'hex'), 4, '\\x80')`),
+    )
+  })
+
+  afterAll(async () => {
+    await both.close()
+    await other.drop()
+  })
+
+  test('merchants of all of them are listed, in one order', async () => {
+    expect((await both.readAll()).map(({ merchant }) => merchant)).toEqual(['mer_1', 'mer_2', 'mer_25', 'mer_3'])
+    const expected = { mer_1: 10, mer_2: 20, mer_25: 4, mer_3: 30 }
+    expect(Object.fromEntries(await both.readVersions())).toEqual(expected)
+    expect((await both.read(['mer_25', 'mer_1'])).map(({ shard }) => shard)).toEqual([1, 900])
+  })
+
+  test('a database that is away fails the poll: no merchant is taken for gone', async () => {
+    const away = createMergedReadModel([database.url, 'postgres://nobody:x@127.0.0.1:1/none'])
+    await expect(away.readVersions()).rejects.toThrow('ECONNREFUSED')
+    await away.close()
+  })
 })

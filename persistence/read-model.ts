@@ -19,6 +19,32 @@ export interface ReadModel extends MerchantDirectorySource {
   close(): Promise<void>
 }
 
+/**
+ * Over all journal databases: a merchant's row is where its shard is. A poll takes all of them or fails, since a directory
+ * without some of its merchants would refuse their requests as unknown keys; until it is stale it keeps what it has.
+ *
+ * @param lost is told when an idle connection ends; queries open new ones.
+ */
+export function createMergedReadModel(
+  databaseUrls: readonly string[],
+  lost: (error: Error) => void = () => undefined,
+): ReadModel {
+  const models = databaseUrls.map((url) => createReadModel(url, lost))
+  const merged = async (read: (model: ReadModel) => Promise<readonly MerchantRow[]>): Promise<readonly MerchantRow[]> =>
+    (await Promise.all(models.map(read))).flat().sort((a, b) => (a.merchant < b.merchant ? -1 : 1))
+  return {
+    readAll: () => merged((model) => model.readAll()),
+    read: (merchants) => merged((model) => model.read(merchants)),
+    async readVersions() {
+      const versions = await Promise.all(models.map((model) => model.readVersions()))
+      return new Map(versions.flatMap((each) => [...each]))
+    },
+    async close() {
+      await Promise.all(models.map((model) => model.close()))
+    },
+  }
+}
+
 const connectionsMax = 2
 const timeoutMs = 5_000
 const columns = `merchant, shard, encode(entity, 'hex') AS entity, version, data`

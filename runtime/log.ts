@@ -24,6 +24,8 @@ export interface LogFields {
   readonly epoch?: number
   readonly position?: number
   readonly lane?: number
+  /** Shards of a journal database, such as `0-511`. */
+  readonly database?: string
   /** 32 hexadecimal digits. */
   readonly entity?: string
   readonly kind?: string
@@ -67,6 +69,7 @@ const allowed: Readonly<Record<keyof LogFields, true>> = {
   epoch: true,
   position: true,
   lane: true,
+  database: true,
   entity: true,
   kind: true,
   seq: true,

@@ -1,14 +1,13 @@
 /** For tests: journals over one fresh database, each behind a proxy of its own that can trouble its connections. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import type { JournalHarness, TestNode } from '../../actors/journal-conformance.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 import { createTestDatabase } from './test-database.ts'
-import { safeIntegerTypes } from '../../persistence/int8.ts'
 import type { JournalLimits } from '../../persistence/journal-limits.ts'
 import { PostgresJournal } from '../../persistence/postgres-journal.ts'
 import { PostgresLeaseStore } from '../../persistence/postgres-lease-store.ts'
-import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
+import { inspectJournal } from './journal-inspection.ts'
 
 /** Short, so that a test need not wait for what production waits for; long enough for a machine that is busy. */
 export const testLimits: Partial<JournalLimits> = {
@@ -36,8 +35,8 @@ export interface PostgresHarness extends JournalHarness {
 
 export async function postgresHarness(serverUrl?: string): Promise<PostgresHarness> {
   const database = await createTestDatabase(serverUrl)
-  const admin = new Client({ connectionString: database.url, types: safeIntegerTypes })
-  await admin.connect()
+  const inspection = await inspectJournal(database.url)
+  const { admin } = inspection
   // Past the proxies: what is tried here is the journal.
   const self = { node: 'harness', incarnation: 'i0' }
   const leases = await PostgresLeaseStore.connect({ databaseUrl: database.url, self })
@@ -81,6 +80,7 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
   }
 
   return {
+    ...inspection,
     url: database.url,
     admin,
     start,
@@ -91,32 +91,13 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
       )
       return rows.map(({ pid }) => pid)
     },
-    async rows(shard) {
-      const { rows } = await admin.query<StoredRow>(
-        `SELECT ${rowColumns} FROM journal j WHERE shard = $1 ORDER BY position`,
-        [shard],
-      )
-      return rows.map(toRow)
-    },
-    async merchants() {
-      const { rows } = await admin.query<{ merchant: string; version: number }>(
-        'SELECT merchant, version FROM merchant',
-      )
-      return new Map(rows.map(({ merchant, version }) => [merchant, version]))
-    },
-    async loseRowsAfter(shard, position) {
-      await admin.query('DELETE FROM journal WHERE shard = $1 AND position > $2', [shard, position])
-    },
-    async raiseEpoch(shard) {
-      await admin.query('UPDATE shard_owner SET epoch = epoch + 1 WHERE shard = $1', [shard])
-    },
     async close() {
       for (const { journal, proxy } of nodes) {
         await journal.close()
         await proxy.close()
       }
       await leases.close()
-      await admin.end()
+      await inspection.close()
       await database.drop()
     },
   }

@@ -1,0 +1,42 @@
+/** For tests: looks into a journal database and meddles with it from outside, past journals and proxies. */
+import { Client } from 'pg'
+import type { JournalRow } from '../../actors/journal.ts'
+import { safeIntegerTypes } from '../../persistence/int8.ts'
+import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
+
+export interface JournalInspection {
+  readonly admin: Client
+  rows(shard: number): Promise<readonly JournalRow[]>
+  merchants(): Promise<ReadonlyMap<string, number>>
+  loseRowsAfter(shard: number, position: number): Promise<void>
+  raiseEpoch(shard: number): Promise<void>
+  close(): Promise<void>
+}
+
+export async function inspectJournal(databaseUrl: string): Promise<JournalInspection> {
+  const admin = new Client({ connectionString: databaseUrl, types: safeIntegerTypes })
+  await admin.connect()
+  return {
+    admin,
+    async rows(shard) {
+      const { rows } = await admin.query<StoredRow>(
+        `SELECT ${rowColumns} FROM journal j WHERE shard = $1 ORDER BY position`,
+        [shard],
+      )
+      return rows.map(toRow)
+    },
+    async merchants() {
+      const { rows } = await admin.query<{ merchant: string; version: number }>(
+        'SELECT merchant, version FROM merchant',
+      )
+      return new Map(rows.map(({ merchant, version }) => [merchant, version]))
+    },
+    async loseRowsAfter(shard, position) {
+      await admin.query('DELETE FROM journal WHERE shard = $1 AND position > $2', [shard, position])
+    },
+    async raiseEpoch(shard) {
+      await admin.query('UPDATE shard_owner SET epoch = epoch + 1 WHERE shard = $1', [shard])
+    },
+    close: () => admin.end(),
+  }
+}
