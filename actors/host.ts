@@ -12,7 +12,6 @@ import type { Address } from '../domain/ids.ts'
 import { assert } from '../runtime/assert.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import { Ask } from './ask.ts'
-import { encodeState } from './codec.ts'
 import { CursorFlush } from './cursor-flush.ts'
 import { Deadlines } from './deadlines.ts'
 import { Entity } from './entity.ts'
@@ -21,11 +20,12 @@ import type { AnyKind } from './entity-kind.ts'
 import { Forwarding } from './forwarding.ts'
 import { handOff } from './hand-off.ts'
 import { assertHostLimits, type HostOptions } from './host-options.ts'
-import type { OpenedShard, TimerRow } from './journal.ts'
+import type { OpenedShard, Ownership, TimerRow } from './journal.ts'
 import { MemoryBound } from './memory-bound.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Shard } from './shard.ts'
 import { ShardRecovery } from './shard-recovery.ts'
+import { snapshotOf } from './snapshot.ts'
 import { Timers } from './timers.ts'
 import { WarmUp, type WarmUpItem } from './warm-up.ts'
 
@@ -45,6 +45,8 @@ export class Host implements ShardHost {
   /** Commands that wait for their answer, by command id. */
   readonly #underWay = new Map<string, Ask>()
   readonly #openKinds: readonly string[]
+  /** Shards that are being taken, until they serve or are somebody else's. */
+  readonly #opening = new Map<number, Promise<void>>()
   readonly #shards = new Map<number, Shard>()
   readonly #uncertainSince = new Map<number, number>()
   readonly #services: EntityServices
@@ -113,21 +115,32 @@ export class Host implements ShardHost {
 
   /** Takes shards and serves them; what lost its outcome is recovered while they serve. Those it has already stay as they are. */
   async openShards(shards: readonly number[]): Promise<OpenedShards> {
-    const { journal, clock, limits } = this.#options
-    const wanted = new Set(shards)
-    const here = [...wanted].flatMap((number) => this.#shards.get(number) ?? [])
-    const ownerships = await journal.acquire([...wanted].filter((number) => !this.#shards.has(number)))
-    const opened =
-      ownerships.length === 0
-        ? []
-        : await journal.open(ownerships, clock.now() + limits.timerHorizonMs, this.#openKinds)
-    for (const each of opened) this.#serve(each)
+    const wanted = [...new Set(shards)].filter((number) => !this.#opening.has(number))
+    const here = wanted.flatMap((number) => this.#shards.get(number) ?? [])
+    const taking = this.#take(wanted.filter((number) => !this.#shards.has(number)))
     if (this.#cancelPoll === undefined) this.#pollTimers()
+    const taken = await taking
     const stayed = here.filter(({ status }) => status === 'open' || status === 'uncertain')
     return {
-      opened: [...stayed.map(({ ownership }) => ownership), ...opened.map(({ ownership }) => ownership)].map(
-        ({ shard, epoch }) => ({ shard, epoch }),
-      ),
+      opened: [...stayed.map(({ ownership }) => ownership), ...taken].map(({ shard, epoch }) => ({ shard, epoch })),
+    }
+  }
+
+  async #take(shards: readonly number[]): Promise<readonly Ownership[]> {
+    if (shards.length === 0) return []
+    const { journal, clock, limits } = this.#options
+    const door = Promise.withResolvers<void>()
+    for (const shard of shards) this.#opening.set(shard, door.promise)
+    try {
+      const ownerships = await journal.acquire(shards)
+      if (ownerships.length === 0 || this.#stopped) return []
+      const opened = await journal.open(ownerships, clock.now() + limits.timerHorizonMs, this.#openKinds)
+      if (this.#stopped) return []
+      for (const each of opened) this.#serve(each)
+      return opened.map(({ ownership }) => ownership)
+    } finally {
+      for (const shard of shards) this.#opening.delete(shard)
+      door.resolve()
     }
   }
 
@@ -191,6 +204,8 @@ export class Host implements ShardHost {
       const first = this.#underWay.get(envelope.id)
       if (first?.entity === envelope.entity) return this.#repeat(first as Ask<unknown, Answer>, envelope, resolve)
       const refusal = this.#refusal(envelope)
+      const opening = refusal === 'shard_not_owned' ? this.#opening.get(envelope.shard) : undefined
+      if (opening !== undefined) return this.#wait(opening, envelope, resolve)
       if (refusal !== undefined) return resolve(notAccepted(refusal))
       const shard = this.#shards.get(envelope.shard)
       const kind = this.#kinds.get(envelope.kind)
@@ -245,6 +260,31 @@ export class Host implements ShardHost {
 
   // --- entities ----------------------------------------------------------------------------------------------------
 
+  /** The shard is being taken: whoever knows that already waits here rather than coming again. */
+  #wait<Answer>(
+    opening: Promise<void>,
+    envelope: Envelope,
+    resolve: (answer: RouteAnswer<Answer> | Promise<RouteAnswer<Answer>>) => void,
+  ): void {
+    if (this.#pending >= this.#pendingMaxOf(envelope)) return resolve(notAccepted('overloaded'))
+    this.#pending += 1
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      this.#pending -= 1
+    }
+    const late = this.#deadlines.add(envelope.deadline, () => {
+      over()
+      resolve(notAccepted('deadline_passed'))
+    })
+    void opening.then(() => {
+      if (isOver) return
+      late.cancel()
+      over()
+      resolve(this.route(envelope))
+    })
+  }
+
   /** The command is under way already: one answer for both, whatever becomes of it. */
   #repeat<Answer>(
     first: Ask<unknown, Answer>,
@@ -277,10 +317,15 @@ export class Host implements ShardHost {
     const { clock, limits } = this.#options
     const since = this.#uncertainSince.get(shard.number)
     if (since !== undefined && clock.monotonic() - since >= limits.holdMs) return 'journal_unavailable'
-    const allowed = envelope.class === 'begin' ? limits.pendingMax * 0.8 : limits.pendingMax
-    if (this.#pending >= allowed) return 'overloaded'
+    if (this.#pending >= this.#pendingMaxOf(envelope)) return 'overloaded'
     if (clock.monotonic() >= envelope.deadline) return 'deadline_passed'
     return undefined
+  }
+
+  /** New payments are refused first. */
+  #pendingMaxOf(envelope: Envelope): number {
+    const { pendingMax } = this.#options.limits
+    return envelope.class === 'begin' ? pendingMax * 0.8 : pendingMax
   }
 
   #activate(shard: Shard, kind: AnyKind, id: string): Entity {
@@ -293,22 +338,12 @@ export class Host implements ShardHost {
   }
 
   #passivate(entity: Entity): void {
-    const { state, kind, address } = entity
-    if (state !== undefined) {
-      const seq = kind.sequence(state)
-      if (seq - entity.snapshotSeq >= this.#options.limits.snapshotEvery) {
-        const parts = kind.snapshot(state)
-        const snapshot = {
-          ...address,
-          seq,
-          epoch: entity.lastEpoch,
-          data: encodeState(parts.state),
-          private: parts.private === undefined ? null : encodeState(parts.private),
-        }
-        this.#options.journal
-          .saveSnapshots([snapshot])
-          .catch((error: unknown) => this.#options.observer.trouble('snapshot_failed', error, address))
-      }
+    const { journal, limits, observer } = this.#options
+    const snapshot = snapshotOf(entity, limits.snapshotEvery)
+    if (snapshot !== undefined) {
+      journal
+        .saveSnapshots([snapshot])
+        .catch((error: unknown) => observer.trouble('snapshot_failed', error, entity.address))
     }
     entity.remove('passivated')
   }

@@ -1,4 +1,5 @@
 /** Merchants as the host knows them: configuration only, shown to gateways and nodes through the directory. */
+import type { MerchantAnswer } from '../domain/merchant/answers.ts'
 import type { MerchantCommand, MerchantRejection } from '../domain/merchant/commands.ts'
 import { decide } from '../domain/merchant/decide.ts'
 import type { MerchantEvent } from '../domain/merchant/events.ts'
@@ -6,9 +7,7 @@ import { applyDecision } from '../domain/merchant/evolve.ts'
 import type { MerchantConfiguration } from '../domain/merchant/state.ts'
 import { type EntityKind, snakeCase } from './entity-kind.ts'
 
-export type MerchantAnswer =
-  | { readonly kind: 'merchant'; readonly configuration: MerchantConfiguration }
-  | { readonly kind: 'rejected'; readonly rejection: MerchantRejection }
+export type { MerchantAnswer } from '../domain/merchant/answers.ts'
 
 interface Merchant {
   readonly configuration: MerchantConfiguration
