@@ -1,6 +1,6 @@
 /**
- * Suites: `unit` needs nothing, `pg` needs Postgres (started by the suite itself), `system` starts whole processes.
- * A file's name says which: `*.pg.test.ts`, `test/system/**`, everything else is a unit test.
+ * Suites: `unit` needs nothing, `pg` needs Postgres (started by the suite itself), `system` starts whole processes, `chaos`
+ * harms a cluster of them. A file's name says which: `*.pg.test.ts`, `test/system/**`, `test/chaos/**`, else it is a unit test.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...everywhere, '**/*.pg.test.ts', 'test/system/**'],
+          exclude: [...everywhere, '**/*.pg.test.ts', 'test/system/**', 'test/chaos/**'],
           setupFiles,
           testTimeout: 30_000,
         },
@@ -36,6 +36,17 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          exclude: everywhere,
+          setupFiles,
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
           exclude: everywhere,
           setupFiles,
           fileParallelism: false,

@@ -25,7 +25,7 @@ for (const running of startCheck(environment)) {
   if (!part.ok) failures.push(part.name)
 }
 
-for (const project of ['pg', 'system']) {
+for (const project of ['pg', 'system', 'chaos']) {
   const hindrance = postgresHindrance()
   if (hindrance !== undefined) {
     console.log(`${mark(!required)} ${project}: ${required ? 'cannot run' : 'skipped'}, ${hindrance}`)
