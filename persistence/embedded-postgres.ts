@@ -40,6 +40,8 @@ export interface EmbeddedPostgresOptions {
   readonly fresh?: boolean
   /** Server settings beside or instead of the defaults here. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Environment of the server beside the little that it is given here: for tests that give it another clock. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly log?: (line: string) => void
 }
 
@@ -213,7 +215,13 @@ async function launch(
       binaries.postgres,
       ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
       // A process group of its own: Ctrl-C at the terminal is ours to answer, not the server's.
-      { cwd: directory, env: environment(), detached: true, stdio: ['ignore', log.fd, log.fd], ...user },
+      {
+        cwd: directory,
+        env: { ...environment(), ...options.environment },
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        ...user,
+      },
     )
   } finally {
     await log.close()

@@ -10,6 +10,7 @@ export interface PostgresOptions {
   /** Default: any free port, kept over restarts. */
   readonly port?: number
   readonly settings?: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface Postgres {
@@ -32,6 +33,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       port,
       persistent: true,
       ...(options.settings && { settings: options.settings }),
+      ...(options.environment && { environment: options.environment }),
     })
   let server = await start(options.port ?? 0)
   const { url, port } = server

@@ -1,0 +1,95 @@
+/** One process of a chaos cluster over its lives: each start is another incarnation under the same name and addresses. */
+import type { Host } from './private-network.ts'
+import { type Ending, Program } from './program.ts'
+
+export interface MemberOptions {
+  readonly name: string
+  readonly roles: string
+  readonly host: Host | undefined
+  readonly env: Readonly<Record<string, string>>
+  /** Ports that it keeps over its lives. */
+  readonly ports: { readonly link: number; readonly merchant: number; readonly operator: number }
+}
+
+export class Member {
+  readonly name: string
+  readonly address: string
+  readonly merchantUrl: string
+  readonly operatorUrl: string
+  readonly host: Host | undefined
+  readonly #options: MemberOptions
+  #program: Program | undefined
+
+  constructor(options: MemberOptions) {
+    const { host, ports } = options
+    this.name = options.name
+    this.host = host
+    this.address = host?.address ?? '127.0.0.1'
+    this.merchantUrl = `http://${this.address}:${ports.merchant}`
+    this.operatorUrl = `http://${this.address}:${ports.operator}`
+    this.#options = options
+  }
+
+  /** Resolves when it serves. `env` is for this life only. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    if (this.#program?.isRunning) throw new Error(`${this.name} runs`)
+    this.#program = await this.startTwin(env)
+  }
+
+  /** Another process under the same name: its own ports where `env` says so. The caller ends it. */
+  startTwin(env: Readonly<Record<string, string>>): Promise<Program> {
+    const { roles, ports, host } = this.#options
+    return Program.start({
+      name: this.name,
+      file: 'bin/server.ts',
+      ...(host && { enter: host.enter }),
+      env: {
+        SHARDPAY_ROLES: roles,
+        SHARDPAY_NODE_ID: this.name,
+        SHARDPAY_LINK_HOST: this.address,
+        SHARDPAY_LINK_PORT: String(ports.link),
+        SHARDPAY_MERCHANT_HOST: this.address,
+        SHARDPAY_MERCHANT_PORT: String(ports.merchant),
+        SHARDPAY_OPERATOR_HOST: this.address,
+        SHARDPAY_OPERATOR_PORT: String(ports.operator),
+        SHARDPAY_LOG_LEVEL: 'info',
+        ...this.#options.env,
+        ...env,
+      },
+    })
+  }
+
+  get program(): Program {
+    if (this.#program === undefined) throw new Error(`${this.name} was never started`)
+    return this.#program
+  }
+
+  get isRunning(): boolean {
+    return this.#program?.isRunning === true
+  }
+
+  get incarnation(): string {
+    return String(this.program.ready['incarnation'])
+  }
+
+  kill(): Promise<Ending> {
+    return this.program.end('SIGKILL')
+  }
+
+  /** Drains and ends. */
+  terminate(): Promise<Ending> {
+    return this.program.end('SIGTERM')
+  }
+
+  freeze(): void {
+    this.program.freeze()
+  }
+
+  wake(): void {
+    this.program.wake()
+  }
+
+  async stop(): Promise<void> {
+    if (this.isRunning) await this.kill()
+  }
+}
