@@ -1,5 +1,10 @@
 /** Servers of the tests' own: killed, unsafe, without their standby, replaced by another. */
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { appendAll, recordOf } from '../actors/journal-conformance.ts'
 import type { AppendOutcome, Ownership } from '../actors/journal.ts'
@@ -209,4 +214,59 @@ describe('another server behind the same address', () => {
     })
     expect(await acquireAgain(journal, [7])).toMatchObject([{ shard: 7, epoch: 1 }])
   })
+})
+
+describe('a server swapped for an older copy of its data', () => {
+  test('looks the same, and stops every shard of which it has lost acknowledged rows', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'shardpay-copy-'))
+    await chmod(directory, 0o711)
+    cleanups.push(() => rm(directory, { recursive: true, force: true }))
+    const [current, copy] = [join(directory, 'current'), join(directory, 'copy')]
+    const postgres = await startPostgres({ dataDirectory: current })
+    cleanups.push(() => postgres.stop())
+    await migrate(postgres.url)
+    const journal = await connect(postgres.url)
+    const owned = [...(await journal.acquire([5, 6]))]
+    expect(codesOf(await appendAll(journal, owned, [recordOf(5, 1, 1), recordOf(6, 1, 1)]))).toEqual([
+      'durable',
+      'durable',
+    ])
+
+    await postgres.stop()
+    await promisify(execFile)('cp', ['-a', current, copy])
+    await postgres.restart()
+    expect(await appendAgain(journal, owned, recordOf(5, 1, 2))).toBe('durable')
+    // of shard 7 the copy knows nothing, not even its owner
+    owned.push(...(await acquireAgain(journal, [7])))
+    expect(await appendAgain(journal, owned, recordOf(7, 1, 1))).toBe('durable')
+
+    await postgres.stop()
+    await rename(current, join(directory, 'lost'))
+    await rename(copy, current)
+    await postgres.restart()
+    expect(await appendAgain(journal, owned, recordOf(5, 1, 3))).toBe('journal_lost_acknowledged_rows')
+    expect(await appendAgain(journal, owned, recordOf(7, 1, 2))).toBe('journal_fenced')
+    for (const shard of [5, 7]) {
+      await expect(acquireAgain(journal, [shard, 6])).rejects.toMatchObject({
+        code: 'journal_lost_acknowledged_rows',
+        canRetry: false,
+        shards: [shard],
+      })
+    }
+    expect(await acquireAgain(journal, [6])).toMatchObject([{ shard: 6, epoch: 2 }])
+    expect((await journal.readTail(5, 0, 10)).map(({ type }) => type)).toEqual(['epoch', 'payment.create'])
+  })
+
+  /** Until the server is there; an append to a connection that had gone with the server was not executed. */
+  async function appendAgain(
+    journal: PostgresJournal,
+    owned: Ownership[],
+    record: ReturnType<typeof recordOf>,
+  ): Promise<string> {
+    for (;;) {
+      const [code = ''] = codesOf(await appendAll(journal, owned, [record]))
+      if (code !== 'journal_unavailable') return code
+      await nextTurn()
+    }
+  }
 })

@@ -28,7 +28,11 @@ export interface PostgresHarness extends JournalHarness {
   readonly url: string
   /** Looks and meddles from outside, past the proxies. */
   readonly admin: Client
-  start(node: string, limits?: Partial<JournalLimits>): Promise<PostgresTestNode>
+  start(
+    node: string,
+    limits?: Partial<JournalLimits>,
+    options?: { readonly terminates: boolean },
+  ): Promise<PostgresTestNode>
   /** Server processes of a node's lanes. */
   lanePids(node: PostgresTestNode): Promise<number[]>
 }
@@ -42,7 +46,11 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
   const leases = await PostgresLeaseStore.connect({ databaseUrl: database.url, self })
   const nodes: PostgresTestNode[] = []
 
-  async function start(node: string, limits: Partial<JournalLimits> = {}): Promise<PostgresTestNode> {
+  async function start(
+    node: string,
+    limits: Partial<JournalLimits> = {},
+    options: { readonly terminates: boolean } = { terminates: true },
+  ): Promise<PostgresTestNode> {
     const proxy = await startTcpProxy({ targetPort: Number(new URL(database.url).port) })
     const incarnation = `i${nodes.length + 1}`
     await leases.start({ node, incarnation }, { address: '', build: '' })
@@ -51,6 +59,7 @@ export async function postgresHarness(serverUrl?: string): Promise<PostgresHarne
       node,
       incarnation,
       deaths: leases,
+      ...options,
       limits: { ...testLimits, ...limits },
     })
     const started: PostgresTestNode = {
