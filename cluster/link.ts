@@ -121,8 +121,11 @@ export interface PipeEvents {
   frame(frame: Uint8Array): void
   /** {@link Pipe.buffered} is 0 again after a frame had to wait; not promised after small amounts (64 KiB). */
   drained(): void
-  /** `reset`: without a goodbye. Called once; nothing comes after it. */
-  ended(how: 'closed' | 'reset'): void
+  /**
+   * `reset`: without a goodbye; `malformed`: the other end broke the carrier's own rules. Called once and last, and not at all
+   * after {@link Pipe.destroy}.
+   */
+  ended(how: 'closed' | 'reset' | 'malformed'): void
 }
 
 /** What TLS says of the other end; undefined without TLS. */

@@ -88,7 +88,8 @@ export class Connection implements Link {
     frame: (bytes) => this.#receive(bytes),
     drained: () => this.#outbox.drained(),
     // an orderly end without a goodbye is none: a process that stops says so
-    ended: (how) => this.#finish('reset', how === 'reset' ? 'it was reset' : 'it ended without a goodbye', 'ended'),
+    ended: (how) =>
+      this.#finish(how === 'malformed' ? how : 'reset', how === 'closed' ? 'no goodbye' : `it was ${how}`, 'ended'),
   }
 
   /** The pipe is connected. The dialler speaks first. */
