@@ -23,7 +23,9 @@ export interface BookEntry {
 
 /** Entries of a simulator (`http:` URL of its `/_admin/book`) or of a file. @throws where either cannot be read. */
 export async function* readBook(location: string): AsyncGenerator<BookEntry> {
-  for await (const text of /^https?:/.test(location) ? linesFrom(location) : linesOf(location)) {
+  // not inside the loop's head: vite's lexer takes a regular expression after `of` for a division
+  const lines = /^https?:/.test(location) ? linesFrom(location) : linesOf(location)
+  for await (const text of lines) {
     const line = JSON.parse(text) as BookEntry | { readonly entries: readonly BookEntry[] }
     for (const {
       at,
