@@ -1,18 +1,27 @@
 /**
  * Keeps the rows under each shard's cursor (timers, directory of merchants) up with the journal: about once per interval
- * it writes, for all shards that moved, the timers that their changed entities have now and moves the cursors, in one
+ * it writes, for all shards of a database that moved, the timers that their changed entities have now and moves the cursors, in one
  * transaction guarded by compare-and-set. What opened and ended within an interval costs nothing but the cursor.
  */
 import type { Clock } from '../runtime/clock.ts'
 import { pack } from 'msgpackr'
 import type { Entity } from './entity.ts'
 import type { CursorAdvance, Journal, MerchantRow, TimerRow } from './journal.ts'
+import { perDatabase } from './per-database.ts'
 import type { Shard } from './shard.ts'
 
 export interface CursorFlushEvents {
   /** The timers that an entity has now, as they were stored. */
   stored(entity: Entity, timers: readonly TimerRow[]): void
   failed(error: unknown): void
+}
+
+/** What a shard's cursor has to store. */
+interface Behind {
+  readonly shard: Shard
+  readonly entities: readonly Entity[]
+  readonly timers: readonly TimerRow[]
+  readonly advance: CursorAdvance
 }
 
 export class CursorFlush {
@@ -61,7 +70,7 @@ export class CursorFlush {
   }
 
   async #write(only: ReadonlySet<Shard> = this.#moved): Promise<void> {
-    const batch: { shard: Shard; entities: Entity[]; timers: TimerRow[]; advance: CursorAdvance }[] = []
+    const batch: Behind[] = []
     for (const shard of this.#moved) {
       if (shard.status === 'lost') this.#moved.delete(shard)
       if (shard.status !== 'open' || !only.has(shard)) continue
@@ -78,6 +87,16 @@ export class CursorFlush {
         entity.dirty = false
       }
     }
+    const { failures } = await perDatabase(
+      this.#journal,
+      batch,
+      ({ shard }) => shard.number,
+      (own) => this.#writeTogether(own),
+    )
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async #writeTogether(batch: readonly Behind[]): Promise<void> {
     try {
       const refused = new Set(await this.#journal.advance(batch.map(({ advance }) => advance)))
       for (const { shard, entities, timers, advance } of batch) {

@@ -56,6 +56,7 @@ export type HostTrouble =
   | 'entity_crashed'
   | 'load_failed'
   | 'append_refused'
+  | 'open_failed'
   | 'recovery_failed'
   | 'cursor_failed'
   | 'effect_failed'

@@ -22,6 +22,7 @@ import { handOff } from './hand-off.ts'
 import { assertHostLimits, type HostOptions } from './host-options.ts'
 import type { OpenedShard, Ownership, TimerRow } from './journal.ts'
 import { MemoryBound } from './memory-bound.ts'
+import { fromAnyDatabase } from './per-database.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Shard } from './shard.ts'
 import { ShardRecovery } from './shard-recovery.ts'
@@ -126,8 +127,14 @@ export class Host implements ShardHost {
     }
   }
 
+  /** Those of a database that is away are left out, where others answer. */
   async #take(shards: readonly number[]): Promise<readonly Ownership[]> {
-    if (shards.length === 0) return []
+    const { journal, observer } = this.#options
+    const failed = (error: unknown): void => observer.trouble('open_failed', error)
+    return (await fromAnyDatabase(journal, shards, (own) => this.#takeTogether(own), failed)).flat()
+  }
+
+  async #takeTogether(shards: readonly number[]): Promise<readonly Ownership[]> {
     const { journal, clock, limits } = this.#options
     const door = Promise.withResolvers<void>()
     for (const shard of shards) this.#opening.set(shard, door.promise)

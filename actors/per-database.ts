@@ -22,3 +22,19 @@ export async function perDatabase<Item, Result>(
     failures: outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : [])),
   }
 }
+
+/**
+ * What the databases answered that did; `failed` is told of the others.
+ * @throws the first failure, where none answered.
+ */
+export async function fromAnyDatabase<Result>(
+  journal: Pick<Journal, 'databaseOf'>,
+  shards: readonly number[],
+  work: (shards: readonly number[]) => Promise<Result>,
+  failed: (error: unknown) => void,
+): Promise<readonly Result[]> {
+  const { results, failures } = await perDatabase(journal, shards, (shard) => shard, work)
+  if (failures.length > 0 && results.length === 0) throw failures[0]
+  for (const error of failures) failed(error)
+  return results
+}
