@@ -13,6 +13,8 @@
  * Wire format between builds: members are added, never changed; unknown ones are ignored. What arrives is checked, member
  * by member, before anything else sees it.
  */
+import { assert } from '../runtime/assert.ts'
+import { defaultLinkLimits } from './links-limits.ts'
 import type { Envelope, RouteAnswer, TrafficClass } from './router.ts'
 
 export const envelopeLimits = {
@@ -22,7 +24,14 @@ export const envelopeLimits = {
   reasonCharactersMax: 64,
   traceparentCharactersMax: 64,
   retryAfterMsMax: 3_600_000,
+  /** Of what an envelope or an answer holds, as UTF-8. */
+  textBytesMax: 1_900_000,
 } as const
+
+assert(
+  envelopeLimits.textBytesMax + 4_096 < defaultLinkLimits.frameBytesMax,
+  'what an envelope may hold fits a frame, with all that is around it',
+)
 
 export interface EnvelopeWire {
   readonly id: string
@@ -55,7 +64,7 @@ export interface AnswerWire {
 
 type Unavailable = Extract<RouteAnswer<never>, { kind: 'unavailable' }>
 
-/** @throws {TypeError} where the payload is no plain value. */
+/** @throws {TypeError} where the payload is no plain value, {@link RangeError} where it is too large. */
 export function encodeEnvelope(envelope: Envelope, now: number): EnvelopeWire {
   const { id, shard, entity, kind, bytes, payload, deadline, waitUntil, attach, traceparent } = envelope
   return {
@@ -65,7 +74,7 @@ export function encodeEnvelope(envelope: Envelope, now: number): EnvelopeWire {
     kind,
     class: envelope.class,
     bytes,
-    ...(payload !== undefined && { payload: JSON.stringify(payload) }),
+    ...(payload !== undefined && { payload: textOf(payload) }),
     remainingMs: Math.min(Math.max(deadline - now, 0), envelopeLimits.remainingMsMax),
     graceMs: Math.min(Math.max(deadline - waitUntil, 0), envelopeLimits.remainingMsMax),
     attach,
@@ -104,13 +113,13 @@ export function decodeEnvelope(body: unknown, deadlineMs: number, now: number): 
   }
 }
 
-/** @throws {TypeError} where the answer is no plain value. */
+/** @throws {TypeError} where the answer is no plain value, {@link RangeError} where it is too large. */
 export function encodeAnswer(answer: RouteAnswer<unknown>, tookMs: number): AnswerWire {
   if (answer.kind === 'answered') {
     return {
       kind: 'answered',
       tookMs,
-      ...(answer.answer !== undefined && { answer: JSON.stringify(answer.answer) }),
+      ...(answer.answer !== undefined && { answer: textOf(answer.answer) }),
     }
   }
   return { ...answer, tookMs }
@@ -150,6 +159,13 @@ function decodeUnavailable(body: Readonly<Record<string, unknown>>): Unavailable
   const { node, incarnation, epoch } = moved
   if (!isText(node, 24) || !isText(incarnation, 20) || !isCount(epoch) || epoch === 0) return undefined
   return { ...plain, moved: { node, incarnation, epoch } }
+}
+
+function textOf(value: unknown): string {
+  const text = JSON.stringify(value)
+  const max = envelopeLimits.textBytesMax
+  if (text.length * 3 > max && Buffer.byteLength(text) > max) throw new RangeError('too large for a frame')
+  return text
 }
 
 const unreadable = Symbol('unreadable')
