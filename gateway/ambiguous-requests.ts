@@ -8,7 +8,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import type { Edge } from './deps.ts'
+import type { EdgeCore } from './deps.ts'
 import type { Refusal } from './problem.ts'
 import { refuse } from './respond.ts'
 
@@ -24,7 +24,7 @@ const singleHeaders: ReadonlySet<string> = new Set([
   'expect',
 ])
 
-export function refuseAmbiguousRequests(app: FastifyInstance, edge: Edge): void {
+export function refuseAmbiguousRequests(app: FastifyInstance, edge: EdgeCore): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { rawHeaders } = request.raw
     const refusal = refusalOfAddress(request.url, request.headers) ?? refusalOfHeaders(rawHeaders)

@@ -60,6 +60,9 @@ export interface Edge extends Omit<GatewayDeps, 'idKey' | 'keySecret' | 'metrics
   readonly metrics: GatewayMetrics
 }
 
+/** What every HTTP edge of ours has, the merchants' and the operators'. */
+export type EdgeCore = Pick<Edge, 'clock' | 'random' | 'log' | 'errorDocsUrl' | 'keyReusedStatus' | 'metrics'>
+
 /** Whose request it is. */
 export interface Caller {
   readonly merchant: MerchantConfiguration

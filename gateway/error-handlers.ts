@@ -1,7 +1,7 @@
 /** What is answered where no handler answers: errors, unknown paths, and bytes that are not HTTP. */
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Edge } from './deps.ts'
+import type { EdgeCore } from './deps.ts'
 import type { ErrorCode } from './errors.ts'
 import { problemOf, type Refusal, RefusalError } from './problem.ts'
 import { refuse } from './respond.ts'
@@ -17,11 +17,16 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map([
   ['FST_ERR_MAX_PARAM_LENGTH', 'id_format'],
 ])
 
-export function answerError(edge: Edge, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(
+  edge: EdgeCore,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   return refuse(edge, request, reply, refusalOfError(edge, error as FastifyError, request))
 }
 
-function refusalOfError(edge: Edge, error: FastifyError, request: FastifyRequest): Refusal {
+function refusalOfError(edge: EdgeCore, error: FastifyError, request: FastifyRequest): Refusal {
   if (error instanceof RefusalError) return error.refusal
   const invalid = error.validation?.[0]
   if (invalid !== undefined) {
@@ -63,7 +68,7 @@ declare module 'fastify' {
  * 404, or 405 where the path has other methods. Decided before the body is read: what nobody wants is not parsed.
  * Knows the routes that are added after it.
  */
-export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
+export function refuseUnknownPaths(app: FastifyInstance, edge: EdgeCore): void {
   const routes: (Route & { pattern: RegExp; methods: string[] })[] = []
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+').replaceAll('*', '.*')}$`)
@@ -88,7 +93,7 @@ export function refuseUnknownPaths(app: FastifyInstance, edge: Edge): void {
 }
 
 /** `Expect: 100-continue` is Node's own business; anything else ends the connection, because a body may follow. */
-export function answerExpectations(app: FastifyInstance, edge: Edge): void {
+export function answerExpectations(app: FastifyInstance, edge: EdgeCore): void {
   app.server.on('checkExpectation', (_request, response: ServerResponse) => {
     const requestId = `req_${edge.random.hex(12)}`
     const problem = problemOf({ code: 'expectation_unknown' }, { ...edge, requestId, instance: '/' })
@@ -110,7 +115,7 @@ export interface ErrorSocket {
 }
 
 /** Bytes that were no request, or came too slowly: there is no request to answer, so the answer is written by hand. */
-export function answerClientError(edge: Edge, error: { readonly code?: string }, socket: ErrorSocket): void {
+export function answerClientError(edge: EdgeCore, error: { readonly code?: string }, socket: ErrorSocket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return

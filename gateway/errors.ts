@@ -49,6 +49,33 @@ type EdgeCode =
   | 'configuration_unavailable'
   | 'internal_error'
 
+/** Refusals of the operators' edge. */
+type OperatorCode =
+  | 'operator_token_invalid'
+  | 'role_missing'
+  | 'origin_not_allowed'
+  | 'upgrade_required'
+  | 'node_unknown'
+  | 'shard_unknown'
+  | 'merchant_not_found'
+  | 'entity_not_found'
+  | 'merchant_exists'
+  | 'api_key_unknown'
+  | 'api_key_ambiguous'
+  | 'api_key_conflict'
+  | 'api_key_revoked'
+  | 'api_key_limit_reached'
+  | 'psp_connection_exists'
+  | 'psp_connection_limit_reached'
+  | 'shard_already_there'
+  | 'shard_not_owned'
+  | 'move_in_progress'
+  | 'node_not_available'
+  | 'last_node'
+  | 'feed_tickets_exhausted'
+  | 'action_outcome_unknown'
+  | 'action_not_recorded'
+
 /** A capture, cancellation or refund that came to nothing, the payment itself being unharmed. */
 type OperationFailureCode = 'capture_declined' | 'cancel_declined' | 'refund_declined'
 
@@ -59,6 +86,7 @@ export type ErrorCode =
   | JsonRefusalCode
   | KeyRefusal
   | EdgeCode
+  | OperatorCode
 
 export interface ErrorEntry {
   readonly status: number
@@ -88,6 +116,60 @@ const conflict = (title: string, message: string, more?: { readonly retryable: t
   entry(409, 'invalid_request_error', title, message, more)
 const unavailable = (title: string, message: string, more?: { readonly as: ErrorCode }): ErrorEntry =>
   entry(503, 'api_error', title, message, { retryable: true, ...more })
+
+/** What only the operators' API answers. */
+const operatorErrors: Readonly<Record<OperatorCode, ErrorEntry>> = {
+  operator_token_invalid: entry(
+    401,
+    'authentication_error',
+    'Authentication failed',
+    'Send a working operator token: Authorization: Bearer …',
+  ),
+  role_missing: entry(403, 'permission_error', 'Not permitted', 'The role of this operator token may not do this.'),
+  origin_not_allowed: entry(403, 'permission_error', 'Origin not allowed', 'The feed serves pages of its own address.'),
+  upgrade_required: entry(426, 'invalid_request_error', 'WebSocket required', 'The feed is a WebSocket of version 13.'),
+  node_unknown: entry(404, 'invalid_request_error', 'No such node', 'No node of this name lives.'),
+  shard_unknown: entry(404, 'invalid_request_error', 'No such shard', 'There is no shard of this number.'),
+  merchant_not_found: entry(404, 'invalid_request_error', 'No such merchant', 'There is no merchant with this id.'),
+  entity_not_found: entry(
+    404,
+    'invalid_request_error',
+    'No such entity',
+    'The journal has no decision of this entity.',
+  ),
+  merchant_exists: conflict('Merchant exists', 'The id is taken by a merchant that is configured otherwise.'),
+  api_key_unknown: entry(404, 'invalid_request_error', 'No such API key', 'The merchant has no working key like this.'),
+  api_key_ambiguous: conflict('Several API keys', 'Several working keys begin like this: name one by its id.'),
+  api_key_conflict: conflict('API key exists', 'Another key has this id or this secret.'),
+  api_key_revoked: conflict('API key revoked', 'The key was revoked, which is for ever: issue a new one.'),
+  api_key_limit_reached: conflict('Too many API keys', 'The merchant has as many API keys as it can have.'),
+  psp_connection_exists: conflict('Connection exists', 'A PSP connection of this name is registered otherwise.'),
+  psp_connection_limit_reached: conflict('Too many connections', 'No more PSP connections can be registered.'),
+  shard_already_there: conflict('Shard is there', 'The shard is on this node already.'),
+  shard_not_owned: conflict('Shard has no owner', 'The shard has no living owner that could hand it over.', {
+    retryable: true,
+  }),
+  move_in_progress: conflict('Move in progress', 'The shard is being moved already.', { retryable: true }),
+  node_not_available: conflict('Node takes no shards', 'The node is draining, cordoned or not ready.', {
+    retryable: true,
+  }),
+  last_node: conflict('Last node', 'No other node would be left to take the shards.'),
+  feed_tickets_exhausted: entry(
+    429,
+    'rate_limit_error',
+    'Too many tickets',
+    'Too many tickets for the feed have not been used yet.',
+    { retryable: true },
+  ),
+  action_outcome_unknown: unavailable(
+    'Outcome unknown',
+    'The action was asked for, and it is not known whether it took effect. Look before repeating it.',
+  ),
+  action_not_recorded: unavailable(
+    'Action not recorded',
+    'The action could not be written to the operators’ log, so nothing was done.',
+  ),
+}
 
 export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // How the request was written
@@ -266,6 +348,8 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   cancel_declined: entry(402, 'card_error', 'Cancellation declined', 'The PSP declined the cancellation.'),
   refund_declined: entry(402, 'card_error', 'Refund declined', 'The PSP declined the refund.'),
 
+  ...operatorErrors,
+
   // When it cannot be said
   acceptance_unknown: unavailable(
     'Acceptance unknown',
@@ -292,7 +376,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   ),
 }
 
-/** The codes that merchants see, each with a section in docs/errors.md. */
+/** The codes that are answered, each with a section in docs/errors.md. */
 export const publicErrorCodes: readonly ErrorCode[] = (Object.keys(errorTable) as ErrorCode[]).filter(
   (code) => errorTable[code].as === undefined,
 )
+
+/** Those of them that the operators' API alone answers. */
+export const operatorErrorCodes: readonly ErrorCode[] = Object.keys(operatorErrors) as OperatorCode[]

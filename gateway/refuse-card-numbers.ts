@@ -7,12 +7,12 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { containsCardNumber } from './card-number.ts'
-import type { Edge } from './deps.ts'
+import type { EdgeCore } from './deps.ts'
 import { refuse } from './respond.ts'
 
 const leftAlone = /^authorization$|trace|span|parent-id|b3|sampl|correlation|request-id|datadog|sentry|newrelic/
 
-export function refuseCardNumbers(app: FastifyInstance, edge: Edge): void {
+export function refuseCardNumbers(app: FastifyInstance, edge: EdgeCore): void {
   app.addHook('onRequest', (request, reply, done) => {
     if (containsCardNumber(unescaped(request.url))) {
       refuse(edge, request, reply, { code: 'pan_not_allowed', cardNumberIn: 'address' })

@@ -1,38 +1,97 @@
 /**
- * The operators' HTTP edge, on a port of its own that merchants never see: metrics and probes. It knows no merchant and no
- * payment. It asks for no token, so it listens on loopback unless it is told otherwise.
+ * The operators' edge, on a port of its own that merchants never see: probes and metrics for machines, `/ops/v1` for
+ * operators and the CLI, the feed and its page for people.
+ *
+ * Guarantees: everything under `/ops/` asks for a token, before a byte of a body is read, and a route that forgot to say who
+ * may use it does not start; tokens are taken from the Authorization header alone, so no page of another origin can use one
+ * by itself, and no CORS header is ever sent; each action is recorded before it takes effect (actions.ts).
+ * Leaves to others: listening, and keeping the port away from merchants and the internet (bin/, deployment); probes, metrics
+ * and the page's files are open to whoever reaches it.
  */
-import fastify, { type FastifyInstance } from 'fastify'
-import type { Metrics } from '../../runtime/metrics.ts'
-import type { Readiness } from '../deps.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { systemClock } from '../../runtime/clock.ts'
+import { httpLimits } from '../../runtime/limits.ts'
+import { silentLog } from '../../runtime/log.ts'
+import { systemRandom } from '../../runtime/random.ts'
+import type { EdgeCore } from '../deps.ts'
+import { buildEdge } from '../http-edge.ts'
+import { gatewayMetrics } from '../metrics.ts'
+import type { Refusal } from '../problem.ts'
+import { RateLimiter } from '../rate-limit.ts'
+import type { OperatorDeps, OperatorEdge, PageFile } from './deps.ts'
+import { attachFeed } from './feed.ts'
+import { auditRoutes } from './routes/audit.ts'
+import { clusterRoutes } from './routes/cluster.ts'
+import { connectionRoutes } from './routes/connections.ts'
+import { journalRoutes } from './routes/journal.ts'
+import { merchantRoutes } from './routes/merchants.ts'
+import { mayUse } from './tokens.ts'
 
-export interface OperatorDeps {
-  readonly metrics: Metrics
-  readonly readiness: () => Readiness
+/** Requests of one operator. */
+const operatorRate = { perSecond: 50, burst: 200 } as const
+
+/** The page runs its own files and nothing else, and speaks to the port it came from. */
+const pagePolicy =
+  "default-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+
+export function buildOperatorApp(deps: OperatorDeps): FastifyInstance {
+  const { operations, clock = systemClock, random = systemRandom, log = silentLog } = deps
+  const core: EdgeCore = {
+    ...{ clock, random, log, metrics: gatewayMetrics(), keyReusedStatus: 422 },
+    errorDocsUrl: deps.errorDocsUrl ?? 'docs/errors.md',
+  }
+  const edge: OperatorEdge | undefined = operations && { ...core, ...operations }
+  const rateLimiter = new RateLimiter(clock, { standard: operatorRate, high: operatorRate, development: operatorRate })
+  const app = buildEdge(core, {
+    timeouts: deps.timeouts ?? httpLimits,
+    authenticate: (request) => (edge === undefined ? undefined : authenticate(edge, request, rateLimiter)),
+  })
+  app.decorateRequest('operator', null)
+  app.addHook('onRoute', ({ url, config }) => {
+    if (url.startsWith('/ops/') && config?.access === undefined) throw new Error(`${url} does not say who may use it`)
+  })
+  const feed = edge && attachFeed(app, edge)
+  app.register((routes, _options, done) => {
+    probeRoutes(routes, deps)
+    if (edge !== undefined) operationRoutes(routes, edge)
+    feed?.routes(routes)
+    done()
+  })
+  return app
 }
 
-const requestTimeoutMs = 5000
+function operationRoutes(app: FastifyInstance, edge: OperatorEdge): void {
+  clusterRoutes(app, edge)
+  journalRoutes(app, edge)
+  merchantRoutes(app, edge)
+  connectionRoutes(app, edge)
+  auditRoutes(app, edge)
+  for (const [path, file] of edge.page ?? []) pageRoute(app, path, file)
+}
 
-export function buildOperatorApp({ metrics, readiness }: OperatorDeps): FastifyInstance {
-  const app: FastifyInstance = fastify({
-    logger: false,
-    trustProxy: false,
-    bodyLimit: 1024,
-    requestTimeout: requestTimeoutMs,
-    forceCloseConnections: true,
-  })
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    done(null, payload)
-  })
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not_found' }))
-  // The text of an exception stays inside.
-  app.setErrorHandler((_error, _request, reply) => reply.code(500).send({ error: 'internal' }))
+function authenticate(edge: OperatorEdge, request: FastifyRequest, rateLimiter: RateLimiter): Refusal | undefined {
+  const { access } = request.routeOptions.config
+  if (access === undefined) return undefined
+  const operator = edge.tokens.find(request.headers.authorization, edge.clock.now())
+  if (operator === undefined) return { code: 'operator_token_invalid' }
+  const { allowed, retryAfterSeconds } = rateLimiter.take(operator.name, 'live', 'standard')
+  if (!allowed) return { code: 'rate_limited', retryAfterSeconds, message: 'The operator sent too many requests.' }
+  if (!mayUse(access, operator.role)) {
+    return { code: 'role_missing', message: `The role ${operator.role} may not do this.` }
+  }
+  request.operator = operator
+  return undefined
+}
+
+function probeRoutes(app: FastifyInstance, { metrics, readiness }: OperatorDeps): void {
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   app.get('/livez', () => ({ status: 'ok' }))
   app.get('/readyz', (_request, reply) => {
     const { ready, reasons } = readiness()
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', reasons })
   })
-  return app
+}
+
+function pageRoute(app: FastifyInstance, path: string, { contentType, body }: PageFile): void {
+  app.get(path, (_request, reply) => reply.type(contentType).header('content-security-policy', pagePolicy).send(body))
 }

@@ -2,7 +2,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { publicErrorCodes } from '../../gateway/errors.ts'
+import { operatorErrorCodes, publicErrorCodes } from '../../gateway/errors.ts'
 import type { Example } from '../../gateway/openapi-examples.ts'
 import { type EdgeOverHost, edgeOverHost } from '../support/edge-over-host.ts'
 import { runExamples } from './examples.ts'
@@ -88,6 +88,7 @@ describe('the document', () => {
       'operation_unknown',
       'second_approver_required',
       'evidence_required',
+      ...operatorErrorCodes,
     ]
     expect(new Set([...named, ...apart])).toEqual(new Set(publicErrorCodes))
     for (const code of apart) expect(named).not.toContain(code)

@@ -1,0 +1,146 @@
+/** What the operators' edge is given by the process that starts it: ports, implemented in bin/ over the cluster's parts. */
+import type { Membership, PolicyChange } from '../../cluster/member.ts'
+import type { ShardOwner } from '../../cluster/owners.ts'
+import type { Router } from '../../cluster/router.ts'
+import type { MoveRecord, ProcessStatus } from '../../cluster/status.ts'
+import type { MerchantDirectory } from '../../domain/merchant/directory.ts'
+import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import type { Random } from '../../runtime/random.ts'
+import type { EdgeCore, Readiness, RequestTimeouts } from '../deps.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Operator, OperatorTokens } from './tokens.ts'
+
+/** What this process knows of the cluster: cheap, from memory, asked once a second and at every request. */
+export interface ClusterView {
+  /** In order of node; `ageMs`: since it was heard. */
+  readonly processes: readonly { readonly status: ProcessStatus; readonly ageMs: number }[]
+  readonly membership: Membership
+  /** Every shard, in order. */
+  readonly owners: readonly ShardOwner[]
+}
+
+export type ClusterRefusalCode =
+  | 'shard_already_there'
+  | 'shard_not_owned'
+  | 'move_in_progress'
+  | 'node_not_available'
+  | 'action_outcome_unknown'
+
+/** What {@link ClusterOperations} reject with where it is not a defect. */
+export class ClusterRefusal extends Error {
+  override readonly name = 'ClusterRefusal'
+  readonly code: ClusterRefusalCode
+
+  constructor(code: ClusterRefusalCode, options?: ErrorOptions) {
+    super(code, options)
+    this.code = code
+  }
+}
+
+export interface ClusterOperations {
+  view(): ClusterView
+  /**
+   * Hands a shard over and waits until the new owner serves; answers what it measured. The shard is *not* pinned by it.
+   * @throws {ClusterRefusal} `action_outcome_unknown` where the move was begun and its end was not seen in time.
+   */
+  move(shard: number, to: string): Promise<MoveRecord>
+  /** Changes the placement policy, durably. @throws {ClusterRefusal} */
+  change(change: PolicyChange): Promise<void>
+}
+
+/** A row of the journal, decoded, without its private part: that never reaches this edge. */
+export interface JournalEntry {
+  readonly shard: number
+  readonly position: number
+  /** 32 hexadecimal digits; zeros: an epoch record. */
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  /** Who owned the shard under that epoch, where its epoch record is known. */
+  readonly node?: string
+  readonly incarnation?: string
+  /** Command id, 32 hexadecimal digits. */
+  readonly command: string
+  readonly type: string
+  /** Unix ms. */
+  readonly at: number
+  /** Empty for epoch records. */
+  readonly events: readonly object[]
+}
+
+/** Committed rows, in order. Rejects where the journal cannot be read. */
+export interface JournalReader {
+  /** Decisions of an entity after sequence `after`, at most `limit`. */
+  entity(
+    key: { readonly shard: number; readonly entity: string },
+    after: number,
+    limit: number,
+  ): Promise<readonly JournalEntry[]>
+  /** Rows of a shard after `position`, epoch records included, at most `limit`. */
+  shard(shard: number, position: number, limit: number): Promise<readonly JournalEntry[]>
+}
+
+/** The directory with a list: operators see all merchants. */
+export interface ListedMerchants extends MerchantDirectory {
+  /** In order of id. */
+  readonly all: readonly MerchantConfiguration[]
+}
+
+/** A file of the operators' page, in memory. */
+export interface PageFile {
+  readonly contentType: string
+  readonly body: Buffer
+}
+
+/** What a process with the role `operator` adds. */
+export interface Operations {
+  readonly cluster: ClusterOperations
+  readonly router: Router
+  readonly directory: ListedMerchants
+  readonly journal: JournalReader
+  /** The secret that API keys are hashed with. */
+  readonly keySecret: Uint8Array
+  readonly tokens: OperatorTokens
+  /** Path → file; `/` is the page. Default: no page. */
+  readonly page?: ReadonlyMap<string, PageFile>
+  /** PSP connections that this cluster's nodes have been started with, to be shown beside the registered ones. */
+  readonly servedConnections?: () => readonly string[]
+}
+
+export interface OperatorDeps {
+  readonly metrics: Metrics
+  readonly readiness: () => Readiness
+  /** Absent: this process shows metrics and probes, and nothing else. */
+  readonly operations?: Operations
+  /** Default: the system's. */
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Default: silent. */
+  readonly log?: Log
+  readonly errorDocsUrl?: string
+  /** Default: runtime/limits.ts. */
+  readonly timeouts?: RequestTimeouts
+}
+
+/** What the routes get. */
+export interface OperatorEdge extends EdgeCore, Operations {}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set for every route that has an access, before anything of its handler runs. */
+    operator: Operator | null
+  }
+
+  interface FastifyContextConfig {
+    /** Who may use the route; absent: everybody who reaches the port. */
+    access?: Access
+    /** What docs and tests say the route can be refused with, beside what all are. */
+    operatorErrors?: readonly ErrorCode[]
+  }
+}
+
+/** `read`: every role. `audit`: operators and approvers. `operate`: operators. */
+export type Access = 'read' | 'audit' | 'operate'

@@ -1,0 +1,132 @@
+/**
+ * Payments and the journal as operators see them: committed rows, decoded, redacted. A payment's state is folded here from
+ * these rows, so it can be looked at also while its shard serves nobody. What is private is never read.
+ *
+ * Every look at an entity is recorded in the operators' log.
+ */
+import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import { addressOfName, addressOfPayment, paymentIdOfEntity } from '../../../domain/ids.ts'
+import type { PaymentEvent } from '../../../domain/payment/events.ts'
+import { applyDecision } from '../../../domain/payment/evolve.ts'
+import type { Payment } from '../../../domain/payment/state.ts'
+import { RefusalError } from '../../problem.ts'
+import { recordReading } from '../actions.ts'
+import type { JournalEntry, OperatorEdge } from '../deps.ts'
+import { redact } from '../redact.ts'
+import { EntityParams, IdParams, NoQuery, PageQuery, pageDefault, ShardParams } from '../schemas.ts'
+import { iso } from '../views.ts'
+import { shardOf } from './cluster.ts'
+
+const config = { access: 'read' } as const
+
+/** Decisions of one payment that are folded at most; no payment comes near. */
+export const paymentDecisionsMax = 10_000
+
+type Paged = { Querystring: Static<typeof PageQuery> }
+
+export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
+  app.get<{ Params: Static<typeof IdParams> }>(
+    '/ops/v1/payments/:id',
+    { config, schema: { params: IdParams, querystring: NoQuery } },
+    async (request) => {
+      const { id } = request.params
+      const address = addressOfPayment(id)
+      if (address === undefined) throw new RefusalError({ code: 'id_format', param: 'id' })
+      await recordReading(edge, request, id)
+      const rows = await readable(edge, edge.journal.entity(address, 0, paymentDecisionsMax))
+      if (rows.length === 0) throw new RefusalError({ code: 'payment_not_found' })
+      const owner = edge.cluster.view().owners[address.shard]
+      return {
+        ...{ id, shard: address.shard, owner: owner?.owner?.node ?? null, epoch: owner?.epoch ?? null },
+        payment: redact(fold(rows)),
+        decisions: rows.map(decisionView),
+      }
+    },
+  )
+
+  app.get<{ Params: Static<typeof EntityParams> } & Paged>(
+    '/ops/v1/journal/:entity',
+    { config, schema: { params: EntityParams, querystring: PageQuery } },
+    async (request) => {
+      const { entity } = request.params
+      const address = addressOf(entity)
+      await recordReading(edge, request, entity)
+      const { limit, after } = pageOf(request.query)
+      const rows = await readable(edge, edge.journal.entity(address, after, limit + 1))
+      if (rows.length === 0 && after === 0) throw new RefusalError({ code: 'entity_not_found' })
+      const decisions = rows.slice(0, limit).map(decisionView)
+      return {
+        entity,
+        shard: address.shard,
+        decisions,
+        next_after: rows.length > limit ? (decisions.at(-1)?.seq ?? null) : null,
+      }
+    },
+  )
+
+  app.get<{ Params: Static<typeof ShardParams> } & Paged>(
+    '/ops/v1/shards/:shard/journal',
+    { config, schema: { params: ShardParams, querystring: PageQuery } },
+    async (request) => {
+      const shard = shardOf(edge, request.params.shard)
+      await recordReading(edge, request, `shard:${shard}`)
+      const { limit, after } = pageOf(request.query)
+      const rows = await readable(edge, edge.journal.shard(shard, after, limit + 1))
+      const decisions = rows.slice(0, limit).map(decisionView)
+      return { shard, decisions, next_after: rows.length > limit ? (decisions.at(-1)?.position ?? null) : null }
+    },
+  )
+}
+
+function pageOf({ limit = pageDefault, after = '0' }: Static<typeof PageQuery>): { limit: number; after: number } {
+  return { limit, after: Number(after) }
+}
+
+/** A payment's id, 32 hexadecimal digits, or the name that the address is made from (`mer_…`, `psp-connections`). */
+function addressOf(entity: string): { readonly shard: number; readonly entity: string } {
+  const payment = addressOfPayment(entity)
+  if (payment !== undefined) return payment
+  if (/^(?!0{32})[0-9a-f]{32}$/.test(entity)) return { shard: Number.parseInt(entity.slice(0, 3), 16) >>> 2, entity }
+  if (/^(?:mer_[0-9A-Za-z_]{1,60}|psp-connections|operator-log:[0-9-]{10})$/.test(entity)) return addressOfName(entity)
+  throw new RefusalError({ code: 'id_format', param: 'entity' })
+}
+
+async function readable(edge: OperatorEdge, rows: Promise<readonly JournalEntry[]>): Promise<readonly JournalEntry[]> {
+  try {
+    return await rows
+  } catch (error) {
+    edge.log.warn({ component: 'operator', error }, 'the journal could not be read')
+    throw new RefusalError({ code: 'service_unavailable' })
+  }
+}
+
+function fold(rows: readonly JournalEntry[]): Payment | undefined {
+  return rows.reduce<Payment | undefined>(
+    (state, { events, seq, at, epoch }) => applyDecision(state, events as readonly PaymentEvent[], { seq, at, epoch }),
+    undefined,
+  )
+}
+
+export interface DecisionView {
+  readonly shard: number
+  readonly position: number
+  /** A payment's id, or 32 hexadecimal digits. */
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  readonly node: string | null
+  readonly incarnation: string | null
+  readonly command: string
+  readonly type: string
+  readonly at: string
+  readonly events: readonly unknown[]
+}
+
+function decisionView(row: JournalEntry): DecisionView {
+  const { shard, position, entity, seq, epoch, node, incarnation, command, type, at, events } = row
+  return {
+    ...{ shard, position, entity: type.startsWith('payment.') ? paymentIdOfEntity(entity) : entity, seq, epoch },
+    ...{ node: node ?? null, incarnation: incarnation ?? null, command, type, at: iso(at), events: events.map(redact) },
+  }
+}

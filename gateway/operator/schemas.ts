@@ -1,0 +1,78 @@
+/** What requests of the operators' API look like: closed, so that a field that does not exist is refused. */
+import { Type } from 'typebox'
+import { actionLogLimits } from '../../domain/operator/action-log.ts'
+import { connectablePsps } from '../../domain/operator/psp-connections.ts'
+import { allScopes } from '../api-key.ts'
+import { closedObject, oneOf } from '../schema.ts'
+
+/** Why: kept for ever with who and what. Text without control characters, not blank. */
+export const Reason = Type.String({
+  minLength: 1,
+  maxLength: actionLogLimits.reasonCharactersMax,
+  pattern: '^(?=.*\\S)[^\\p{Cc}]*$',
+})
+
+const NodeName = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,23}$' })
+const MerchantId = Type.String({ pattern: '^mer_[0-9A-Za-z_]{1,60}$' })
+
+export const NodeParams = closedObject({ node: Type.String({ maxLength: 64 }) })
+export const ShardParams = closedObject({ shard: Type.String({ maxLength: 8 }) })
+export const IdParams = closedObject({ id: Type.String({ maxLength: 128 }) })
+export const EntityParams = closedObject({ entity: Type.String({ maxLength: 128 }) })
+export const KeyParams = closedObject({ id: Type.String({ maxLength: 128 }), key: Type.String({ maxLength: 64 }) })
+
+export const ReasonBody = closedObject({ reason: Reason })
+export const MoveBody = closedObject({ to: NodeName, reason: Reason })
+export const PinBody = closedObject({ node: NodeName, reason: Reason })
+export const RebalancingBody = closedObject({ on: Type.Boolean(), reason: Reason })
+
+export const Mode = oneOf('test', 'live')
+
+export const RouteRuleSchema = closedObject({
+  connection: Type.String({ minLength: 1, maxLength: 63 }),
+  mode: Mode,
+  currencies: Type.Optional(Type.Array(Type.String({ maxLength: 3 }), { maxItems: 200 })),
+  amount_max: Type.Optional(Type.Integer({ minimum: 1 })),
+})
+
+export const CreateMerchantBody = closedObject({
+  id: MerchantId,
+  name: Type.String({ minLength: 1, maxLength: 200 }),
+  rate_tier: Type.Optional(oneOf('standard', 'high', 'development')),
+  routes: Type.Optional(Type.Array(RouteRuleSchema, { maxItems: 128 })),
+  reason: Reason,
+})
+
+export const CreateKeyBody = closedObject({
+  mode: Mode,
+  scopes: Type.Optional(
+    Type.Array(oneOf(...allScopes), { minItems: 1, maxItems: allScopes.length, uniqueItems: true }),
+  ),
+  reason: Reason,
+})
+
+export const AddConnectionBody = closedObject({
+  name: Type.String({ minLength: 1, maxLength: 63 }),
+  psp: oneOf(...connectablePsps),
+  mode: Mode,
+  secret_setting: Type.String({ minLength: 1, maxLength: 100 }),
+  reason: Reason,
+})
+
+const digits = (charactersMax: number) => Type.String({ pattern: `^[0-9]{1,${charactersMax}}$` })
+
+/** `limit` is the query reader's number; `after` names a position or sequence. */
+export const PageQuery = closedObject({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
+  after: Type.Optional(digits(15)),
+})
+
+export const ActionsQuery = closedObject({
+  day: Type.Optional(Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
+  after: Type.Optional(digits(9)),
+})
+
+export const NoQuery = closedObject({})
+
+export const pageDefault = 200
