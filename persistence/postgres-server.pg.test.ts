@@ -255,7 +255,7 @@ describe('a server swapped for an older copy of its data', () => {
     }
     expect(await acquireAgain(journal, [6])).toMatchObject([{ shard: 6, epoch: 2 }])
     expect((await journal.readTail(5, 0, 10)).map(({ type }) => type)).toEqual(['epoch', 'payment.create'])
-  })
+  }, 120_000)
 
   /** Until the server is there; an append to a connection that had gone with the server was not executed. */
   async function appendAgain(

@@ -37,16 +37,11 @@ export const layers: Readonly<Record<string, Layer>> = {
   '': everything,
 }
 
-/** Tests may also use harnesses, twins and the suites shared by several implementations of a port. */
-export const testExtras: readonly RegExp[] = [
-  /^test\/support\//,
-  /-memory\.ts$/,
-  /-conformance\.ts$/,
-  /^psp\/testing\.ts$/,
-]
-
 /** What stands in for storage in tests and simulations is built of its like: one truth about who is dead. */
 const twin = /(?:-memory|\/memory-database)\.ts$/
+
+/** Tests may also use harnesses, twins and the suites shared by several implementations of a port. */
+export const testExtras: readonly RegExp[] = [/^test\/support\//, twin, /-conformance\.ts$/, /^psp\/testing\.ts$/]
 
 /** The simulator is a process of its own: only composition roots and tests of the connectors start it. */
 const simulator = 'psp/simulator/'
