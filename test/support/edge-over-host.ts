@@ -9,6 +9,7 @@ import { defaultHostLimits, Host, type HostLimits } from '../../actors/host.ts'
 import { MemoryJournal } from '../../actors/journal-memory.ts'
 import { MemoryDatabase } from '../../actors/memory-database.ts'
 import { paymentKind } from '../../actors/payment-kind.ts'
+import type { Envelope, RouteAnswer } from '../../cluster/router.ts'
 import { shardCount } from '../../domain/ids.ts'
 import type { ApiKey, MerchantConfiguration } from '../../domain/merchant/state.ts'
 import type { PaymentEffect } from '../../domain/payment/effects.ts'
@@ -31,6 +32,12 @@ export interface EdgeOverHostOptions {
   readonly psp?: Pick<ScriptedOptions, 'latencyMs' | 'answer' | 'profile'>
   readonly gateway?: Partial<GatewayDeps>
   readonly limits?: Partial<HostLimits>
+  /** Default: `node-1`; a node of this name that was started before counts as dead. */
+  readonly node?: string
+  /** Shards it takes at its start; default: all. */
+  readonly shards?: readonly number[]
+  /** Its way to the other nodes. */
+  readonly forward?: (envelope: Envelope) => Promise<RouteAnswer<unknown>>
   /** Of the keys of merchant A. */
   readonly key?: Partial<ApiKey>
 }
@@ -67,8 +74,8 @@ let nodes = 0
 export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<EdgeOverHost> {
   const clock = options.clock ?? new VirtualClock(Date.UTC(2026, 10, 4, 12))
   const database = options.database ?? new MemoryDatabase()
-  const name = `edge-over-host-${++nodes}`
-  const journal = new MemoryJournal(database, { node: 'node-1', incarnation: name, clock })
+  const name = `edgeoverhost${++nodes}`
+  const journal = new MemoryJournal(database, { node: options.node ?? 'node-1', incarnation: name, clock })
   const psp = scriptedConnector({ answer: answerByToken, ...options.psp, clock, connection: 'scripted' })
   const directory = new FakeDirectory()
   const routes = (['test', 'live'] as const).map((mode) => ({ connection: 'scripted', mode }))
@@ -105,8 +112,9 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
       shardRecovered: () => undefined,
     },
     runEffect: (effect) => runEffect(effect as PaymentEffect),
+    ...(options.forward !== undefined && { forward: options.forward }),
   })
-  await host.openShards(Array.from({ length: shardCount }, (_, shard) => shard))
+  await host.openShards(options.shards ?? Array.from({ length: shardCount }, (_, shard) => shard))
   const app = buildApp({
     router: host,
     directory,
