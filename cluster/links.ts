@@ -237,8 +237,9 @@ class PairLinks implements RunningLinks, ConnectionHost {
       connection.attach(pipe, identity)
     } catch (error) {
       this.observer.dialFailed?.(to, error)
-      // first, because the end of the connection would count as a dial that failed for no known reason
-      if (error instanceof DialError && error.refused) this.#dialer.dialled(to, 'refused')
+      // first, because the end of the connection would count as a dial that failed for no known reason; one that was given
+      // up before tells nothing of the dial that followed it
+      if (!connection.isEnded && error instanceof DialError && error.refused) this.#dialer.dialled(to, 'refused')
       connection.end('reset', 'it could not be dialled')
     }
   }

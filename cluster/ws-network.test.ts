@@ -1,20 +1,47 @@
+import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { systemClock } from '../runtime/clock.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { TcpProxy } from '../test/support/tcp-proxy.ts'
+import { temporaryDirectory } from '../test/support/temporary-directory.ts'
 import type { Network } from './link.ts'
 import { createLinks, type RunningLinks } from './links.ts'
-import { describeNetwork } from './network-conformance.ts'
+import { describeNetwork, type NetworkHarness } from './network-conformance.ts'
+import { LinkTls } from './tls.ts'
+import { DevelopmentAuthority } from './tls-authority.ts'
 import { createWsNetwork } from './ws-network.ts'
 
-describeNetwork('the network over WebSockets', () => {
+describeNetwork('the network over WebSockets', () => harness())
+
+describeNetwork('the network over WebSockets and TLS', async () => {
+  const now = systemClock.now()
+  const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + 3_600_000) }
+  const authority = await DevelopmentAuthority.create('test', validity)
+  const { certificate, key } = await authority.issue({ node: 'node-1', roles: ['node'] }, validity)
+  const directory = temporaryDirectory()
+  const store = (file: string, text: string): string => {
+    writeFileSync(join(directory, file), text)
+    return join(directory, file)
+  }
+  const files = {
+    certFile: store('crt', certificate),
+    keyFile: store('key', key),
+    caFile: store('ca', authority.certificate),
+  }
+  const tls = new LinkTls({ files, clock: systemClock })
+  tls.close()
+  return harness(tls)
+})
+
+function harness(tls?: LinkTls): Promise<NetworkHarness> {
   const networks: Network[] = []
   return Promise.resolve({
     network() {
-      const network = createWsNetwork({ host: '127.0.0.1', port: 0 })
+      const network = createWsNetwork({ host: '127.0.0.1', port: 0, ...(tls !== undefined && { tls }) })
       networks.push(network)
       return network
     },
@@ -25,7 +52,7 @@ describeNetwork('the network over WebSockets', () => {
       await Promise.all(networks.map((network) => network.close()))
     },
   })
-})
+}
 
 async function listening(): Promise<{ network: Network; address: string; ended: string[]; accepted: () => number }> {
   const network = createWsNetwork({ host: '127.0.0.1', port: 0 })

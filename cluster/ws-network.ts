@@ -189,6 +189,7 @@ class WsNetwork implements Network {
 }
 
 function turnAway(carrier: Duplex): void {
+  carrier.once('finish', () => carrier.destroy())
   carrier.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
 }
 
