@@ -310,6 +310,8 @@ describe('does not call a pass', () => {
     const forged = world()
     const [begin] = forged.history
     forged.history.push({ ...begin, i: 9 } as never)
+    expect((await auditOf(forged)).honesty).toEqual({ create: { applied: 0, notApplied: 1 } })
+    Object.assign(at(forged.history, 1), { replayed: true })
     const report = await auditOf(forged)
     expect([report.result, report.honesty]).toEqual(['pass', { create: { applied: 1, notApplied: 0 } }])
   })

@@ -233,12 +233,15 @@ class RangeJudge {
     const isAcknowledged = told.some(({ type }) => type === 'ok')
     const isRead = told.some(({ f, phase, type }) => f === 'read' && phase === 'final' && type === 'ok')
     if (isAcknowledged && !isRead) this.#unread += 1
-    for (const each of told) {
-      if (each.type !== 'info' || each.key === null) continue
-      const applied = life?.requests.has(each.key) === true
-      const counts = (this.honesty[each.f] ??= { applied: 0, notApplied: 0 })
+    const unknown = told.filter(({ type, key }) => type === 'info' && key !== null)
+    for (const [key, [first]] of Map.groupBy(unknown, ({ key }) => key ?? '')) {
+      if (first === undefined) continue
+      const resolution = told.find((other) => isResolution(other, first))
+      if (resolution === undefined) this.#unresolved += 1
+      // answered as a repeat: it had been done before anybody knew
+      const applied = resolution === undefined ? life?.requests.has(key) === true : resolution.replayed === true
+      const counts = (this.honesty[first.f] ??= { applied: 0, notApplied: 0 })
       counts[applied ? 'applied' : 'notApplied'] += 1
-      if (!told.some((other) => isResolution(other, each))) this.#unresolved += 1
     }
     if (life === undefined && entries.length === 0) return
     const currency = life?.currency ?? entries[0]?.currency?.toUpperCase() ?? ''

@@ -70,8 +70,10 @@ function checkEffect(
   report: Report,
 ): void {
   const name = nameOf(effect)
-  if (effect.at + clockToleranceMs < operation.plannedAt) {
-    report('effect_before_intent', `${name} took effect at ${effect.at}, planned at ${operation.plannedAt}`)
+  // a capture in the step that authorized has that step's intent
+  const { plannedAt } = life?.operations.get(effect.operation_id ?? '') ?? operation
+  if (effect.at + clockToleranceMs < plannedAt) {
+    report('effect_before_intent', `${name} took effect at ${effect.at}, planned at ${plannedAt}`)
   }
   if (!operation.succeeded && !isOpen(operation.state)) {
     // an abort takes back an authorization that nobody had heard of: both end at the PSP

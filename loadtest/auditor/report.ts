@@ -17,7 +17,7 @@ export interface AuditReport {
     readonly shards: number
     readonly effects: number
   }
-  /** What became of operations whose outcome their client never learned, by what they were. */
+  /** Requests that got no answer at first, by what they were, and whether they had been done then. */
   readonly honesty: Readonly<Partial<Record<OperationName, { readonly applied: number; readonly notApplied: number }>>>
   /** Operations under way in each fault's window. */
   readonly coverage: readonly {

@@ -1,16 +1,17 @@
 /** Postgres killed and started again under load: 503 with Retry-After meanwhile, nothing lost, service returns by itself. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeReport } from '../../loadtest/auditor/report.ts'
 import { scaled } from '../support/scale.ts'
+import { AuditedLoad } from './support/audited-load.ts'
 import { Client } from './support/client.ts'
-import { describeVerdict, judge, settle } from './support/judge.ts'
 import { Stack } from './support/stack.ts'
-import { Workload } from './support/workload.ts'
 
 const rounds = Math.max(1, Math.ceil(scaled('faultRounds') / 5))
 
 let stack: Stack
 let client: Client
+let audited: AuditedLoad
 
 beforeAll(async () => {
   stack = await Stack.start()
@@ -18,17 +19,17 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  await audited.close()
   await client.close()
   await stack.stop()
 })
 
 test(`Postgres killed under load answers 503 with Retry-After, loses nothing and service returns by itself (${rounds} rounds)`, async () => {
-  const load = new Workload([client], 7)
-  load.start(16)
+  audited = new AuditedLoad(stack.target, { seed: 7, rate: 80 })
   const pid = stack.server?.pid
   for (let round = 0; round < rounds; round += 1) {
     await pause(1000)
-    await stack.postgres.kill('SIGKILL')
+    await audited.fault(`kill ${round + 1}`, 1, () => stack.postgres.kill('SIGKILL'))
     await pause(800)
     const refused = await client.send('POST', '/v1/payments', `refused-${round}`, {
       amount: 100,
@@ -47,11 +48,11 @@ test(`Postgres killed under load answers 503 with Retry-After, loses nothing and
     expect(accepted.status).toBe(201)
   }
   await pause(500)
-  await load.stop()
   expect(stack.server?.pid).toBe(pid)
-  const settled = await settle(client, client.payments, 60_000)
-  const verdict = await judge(stack, client.told, settled)
-  process.stdout.write(`${describeVerdict(verdict)}, ${rounds} rounds\n`)
-  expect(client.unavailable).toBeGreaterThan(0)
-  expect(verdict.problems).toEqual([])
+  const report = await audited.verdict()
+  process.stdout.write(`${describeReport(report)}\n${rounds} rounds\n`)
+  expect([...audited.client.troubles.keys()].some((trouble) => trouble.startsWith('503'))).toBe(true)
+  expect(report.findings).toEqual([])
+  expect(report.unknowns).toEqual([])
+  expect(report.result).toBe('pass')
 })

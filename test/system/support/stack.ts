@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline'
 import { paymentIdOf } from '../../../domain/ids.ts'
 import { migrate } from '../../../persistence/migrate.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import type { Target } from './audited-load.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
 
@@ -173,6 +174,18 @@ export class Stack {
       SHARDPAY_LOG_LEVEL: 'warn',
       ...this.#options.serverEnv,
     })
+  }
+
+  /** What load is put on and what judges it. */
+  get target(): Target {
+    return {
+      gateways: [this.merchantUrl],
+      merchants: this.merchants.map((id, n) => ({ id, apiKey: this.apiKeys[n] ?? '', mode: 'test' })),
+      journals: [this.postgres.url],
+      bookUrl: `${this.simulatorUrl}/_admin/book`,
+      idKeyFile: join(this.directory, 'id-key'),
+      directory: this.directory,
+    }
   }
 
   /** The id of the first merchant's payment with this key. */
