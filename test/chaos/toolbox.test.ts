@@ -1,7 +1,8 @@
 /** The faults themselves: a fault that does not happen proves nothing about what withstands it. */
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -103,6 +104,22 @@ describe.skipIf(noNetwork !== undefined)(`a private network${whySkipped(noNetwor
     expect(await reaches(0, 1, 300)).toBe(false)
     expect(await connecting()).toBe('connected')
     await hosts[0].heal()
+  })
+
+  test('a service behind the loopback of a host is reached, and cut with its address', async () => {
+    const service = createServer((_, response) => response.end('here')).listen(0, network.address)
+    await once(service, 'listening')
+    const { port } = service.address() as AddressInfo
+    await hosts[0].forwardLoopback(port, network.address)
+    const ask = (): Promise<string> => tool(...hosts[0].enterWith('curl', '-sm', '1', `http://127.0.0.1:${port}`))
+    try {
+      expect(await ask()).toBe('here')
+      await hosts[0].cut({ direction: 'both', how: 'drop', peers: [network.address] })
+      await expect(ask()).rejects.toThrow('curl')
+    } finally {
+      await hosts[0].heal()
+      service.close()
+    }
   })
 
   test('drop is silence, reset is a refusal at once, also for a connection that is open', async () => {

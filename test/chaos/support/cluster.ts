@@ -25,7 +25,7 @@ export interface ClusterOptions {
   /** Databases that stand already, in order of their shards: small disks, other clocks. The cluster stops them. */
   readonly ownDatabases?: readonly Database[]
   /** Environment of each node beside what the cluster sets. */
-  readonly nodeEnv?: (node: string, database: (index: number) => Database) => Record<string, string>
+  readonly nodeEnv?: (node: string, databases: readonly Database[]) => Promise<Record<string, string>>
 }
 
 export interface Merchant {
@@ -87,10 +87,8 @@ export class Cluster {
       for (let n = 1; n <= (options.gateways ?? 2); n += 1) {
         cluster.gateways.push(await cluster.addMember(`gateway-${n}`, 'gateway'))
       }
-      // the first node takes all shards, so that the others are given theirs by placement as they would be in production
-      for (const node of cluster.nodes) await node.start()
-      await Promise.all(cluster.gateways.map((gateway) => gateway.start()))
-      await cluster.settled()
+      await Promise.all([...cluster.nodes, ...cluster.gateways].map((member) => member.start()))
+      if (cluster.nodes.length > 0) await cluster.settled()
     } catch (error) {
       await cluster.stop()
       throw error
@@ -99,7 +97,7 @@ export class Cluster {
   }
 
   get simulatorUrl(): string {
-    return `http://${this.#simulatorPlace.address}:${this.#simulatorPlace.port}`
+    return `http://127.0.0.1:${this.#simulatorPlace.port}`
   }
 
   /** `JOURNAL_DATABASE_URLS`, each URL through `route` where given: for proxies. */
@@ -111,6 +109,8 @@ export class Cluster {
   /** Made, not started. */
   async addMember(name: string, roles: string): Promise<Member> {
     const host = await this.network?.addHost()
+    // plain http to a PSP is for the own machine alone
+    await host?.forwardLoopback(this.#simulatorPlace.port, this.#simulatorPlace.address)
     const file = (secret: string): string => join(this.directory, secret)
     return new Member({
       name,
@@ -128,7 +128,7 @@ export class Cluster {
         SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
         SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe-key'),
         SHARDPAY_SEED_FILE: file('seed.json'),
-        ...(roles === 'node' ? this.#options.nodeEnv?.(name, (index) => this.#database(index)) : {}),
+        ...(roles === 'node' && (await this.#options.nodeEnv?.(name, this.databases))),
       },
     })
   }
@@ -138,7 +138,15 @@ export class Cluster {
     this.simulator = await Program.start({
       name: 'simulator',
       file: 'psp/simulator/main.ts',
-      args: ['--host', address, '--port', String(port), '--book', join(this.directory, 'book')],
+      // its controls are for the loopback alone, its API has to be reached from the hosts
+      args: [
+        '--host',
+        this.network === undefined ? address : '0.0.0.0',
+        '--port',
+        String(port),
+        '--book',
+        join(this.directory, 'book'),
+      ],
     })
   }
 
@@ -152,21 +160,68 @@ export class Cluster {
     if (!response.ok) throw new Error(`behaviour answered ${response.status}: ${await response.text()}`)
   }
 
+  /** Resolves when no shard is that incarnation's any more. */
+  async takenFrom(node: Member, incarnation: string, withinMs = 60_000): Promise<number> {
+    return until(
+      async () => {
+        for (const database of this.databases) {
+          const [row] = await database.query<{ left: boolean }>(
+            'SELECT EXISTS (SELECT FROM shard_owner WHERE node = $1 AND incarnation = $2) AS left',
+            [node.name, incarnation],
+          )
+          if (row?.left !== false) return false
+        }
+        return true
+      },
+      { withinMs, everyMs: 20, what: `the taking of ${node.name}'s shards` },
+    )
+  }
+
+  /** How often shards changed hands since the cluster began. */
+  async epochs(): Promise<number> {
+    let sum = 0
+    for (const database of this.databases) {
+      const [row] = await database.query<{ sum: number }>('SELECT sum(epoch)::int AS sum FROM shard_owner')
+      sum += row?.sum ?? 0
+    }
+    return sum
+  }
+
+  async shardsOf(node: Member): Promise<ReadonlySet<number>> {
+    const shards = new Set<number>()
+    for (const database of this.databases) {
+      const rows = await database.query<{ shard: number }>(
+        'SELECT shard FROM shard_owner WHERE node = $1 AND incarnation = $2 AND released_at_position IS NULL',
+        [node.name, node.incarnation],
+      )
+      for (const { shard } of rows) shards.add(shard)
+    }
+    return shards
+  }
+
+  /** In a private network: of the services that a cut may name. */
+  get databaseAddresses(): readonly string[] {
+    return this.databases.map(({ clusterUrl }) => new URL(clusterUrl).hostname)
+  }
+
   /** Who has the shards, as the owner rows say: node → how many of those that are not released. */
   async owners(): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>()
     for (const database of this.databases) {
       const rows = await database.query<{ node: string; count: number }>(
-        'SELECT node, count(*)::int AS count FROM shard_owner WHERE released_at_position IS NULL GROUP BY node',
+        'SELECT node, count(*)::int AS count FROM shard_owner WHERE node IS NOT NULL AND released_at_position IS NULL GROUP BY node',
       )
       for (const { node, count } of rows) counts.set(node, (counts.get(node) ?? 0) + count)
     }
     return counts
   }
 
-  /** Every shard has a living owner, and every node that runs has its share: within half and twice the mean. */
-  async settled(withinMs = 60_000): Promise<number> {
-    const running = this.nodes.filter(({ isRunning }) => isRunning).map(({ name }) => name)
+  /**
+   * Resolves when every shard is with one of these nodes, by default all that run, and each has its share: between half and
+   * twice the mean.
+   */
+  async settled(nodes = this.nodes.filter(({ isRunning }) => isRunning), withinMs = 60_000): Promise<number> {
+    const running = nodes.map(({ name }) => name)
     return until(
       async () => {
         const owners = await this.owners()
@@ -187,12 +242,6 @@ export class Cluster {
     for (const database of this.databases) await database.stop()
     await this.network?.remove()
     await rm(this.directory, { recursive: true, force: true })
-  }
-
-  #database(index: number): Database {
-    const database = this.databases[index]
-    if (database === undefined) throw new Error(`there is no database ${index}`)
-    return database
   }
 }
 

@@ -64,6 +64,10 @@ export class Member {
     return this.#program
   }
 
+  get wasStarted(): boolean {
+    return this.#program !== undefined
+  }
+
   get isRunning(): boolean {
     return this.#program?.isRunning === true
   }

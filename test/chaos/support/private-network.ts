@@ -119,6 +119,19 @@ export class Host {
     }
   }
 
+  /**
+   * The host's own loopback leads to a service at this port: for clients that talk plainly to their own machine alone. What
+   * is cut towards the service is cut here too.
+   */
+  async forwardLoopback(port: number, address: string): Promise<void> {
+    await tool(...this.enterWith('sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1'))
+    await this.#nft('add table ip loopback')
+    await this.#nft('add chain ip loopback output { type nat hook output priority -100; }')
+    await this.#nft('add chain ip loopback postrouting { type nat hook postrouting priority 100; }')
+    await this.#nft(`add rule ip loopback output ip daddr 127.0.0.1 tcp dport ${port} dnat to ${address}`)
+    await this.#nft('add rule ip loopback postrouting oif != lo ip saddr 127.0.0.1 masquerade')
+  }
+
   /** Takes effect for connections that exist and for new ones; several cuts add up until `heal`. */
   async cut({ direction, how, peers }: Cut): Promise<void> {
     const verdict = how === 'drop' ? 'drop' : 'meta l4proto tcp reject with tcp reset'
@@ -133,7 +146,11 @@ export class Host {
   }
 
   async #nft(command: string): Promise<void> {
-    await tool('ip', 'netns', 'exec', this.namespace, 'nft', command)
+    await tool(...this.enterWith('nft', command))
+  }
+
+  enterWith(...command: readonly string[]): [string, ...string[]] {
+    return ['ip', 'netns', 'exec', this.namespace, ...command]
   }
 }
 
