@@ -5,7 +5,7 @@
  * payment and charge again. Its fingerprint is in the journal's database and checked at every start.
  */
 import { Type } from 'typebox'
-import { optionalSetting, type Settings, setting } from '../runtime/config.ts'
+import { ConfigError, optionalSetting, type Settings, setting } from '../runtime/config.ts'
 import { logLevels } from '../runtime/log.ts'
 
 const port = (fallback: number, description: string) =>
@@ -18,24 +18,70 @@ const logLevel = setting(
   Type.Enum([...logLevels], { default: 'info', description: 'Least level that is logged (JSON lines on stderr).' }),
 )
 
-/** `bin/server.ts`: node and gateway in one process. */
+const roles = ['node', 'gateway', 'operator'] as const
+
+/** `bin/server.ts`: one process of a cluster; its roles say which part it plays. */
 export const serverSettings = {
-  databaseUrl: setting(
+  roles: setting(
+    'SHARDPAY_ROLES',
+    Type.String({
+      pattern: `^(${roles.join('|')})(,(${roles.join('|')})){0,2}$`,
+      default: 'node,gateway,operator',
+      description:
+        "What this process does: `node` owns shards, `gateway` takes merchants' requests, `operator` serves the operators' API and page. The flag `--roles` goes before it.",
+    }),
+    { expected: `one or several of ${roles.join(', ')}, separated by commas` },
+  ),
+  databaseUrl: optionalSetting(
     'DATABASE_URL',
     Type.String({
       pattern: '^postgres(ql)?://',
-      description: 'The Postgres server of the journal and everything else.',
+      description: 'The Postgres server of the journal and everything else, where there is one.',
     }),
     { source: 'value or file', expected: 'a postgres:// URL' },
+  ),
+  journalDatabaseUrls: optionalSetting(
+    'JOURNAL_DATABASE_URLS',
+    Type.String({
+      minLength: 1,
+      description:
+        'Several Postgres servers, each with a range of shards: `0-511=postgres://…,512-1023=postgres://…`. The first one holds the membership too. Instead of `DATABASE_URL`; the same in every process, and never changed for a range that holds data.',
+    }),
+    { source: 'value or file', expected: 'ranges that cover the shards 0 to 1023, each with a postgres:// URL' },
   ),
   nodeId: setting(
     'SHARDPAY_NODE_ID',
     Type.String({
-      pattern: '^[a-z0-9][a-z0-9-]{0,30}$',
+      pattern: '^[a-z0-9][a-z0-9-]{0,23}$',
       default: 'node-1',
-      description: 'Name of this node. A start under the same name ends the incarnation before it.',
+      description:
+        'Name of this process in the cluster. A node that starts under a name ends the incarnation before it.',
     }),
-    { expected: 'lower-case letters, digits and hyphens, at most 31' },
+    { expected: 'lower-case letters, digits and hyphens, at most 24' },
+  ),
+  linkHost: setting(
+    'SHARDPAY_LINK_HOST',
+    Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: "Address a node listens on for links of the cluster's other processes.",
+    }),
+  ),
+  linkPort: setting('SHARDPAY_LINK_PORT', port(0, 'Port for these links; 0 takes a free one, which others learn.')),
+  linkAddress: optionalSetting(
+    'SHARDPAY_LINK_ADDRESS',
+    Type.String({
+      pattern: '^[^\\s:/]+(:[0-9]{1,5})?$',
+      description: 'Host, or host:port, under which others reach these links; where absent, what the node listens on.',
+    }),
+    { expected: 'host or host:port' },
+  ),
+  linkTlsDirectory: optionalSetting(
+    'SHARDPAY_LINK_TLS_DIRECTORY',
+    Type.String({
+      description:
+        'Directory of `cert.pem`, `key.pem` and `ca.pem`: links are mutual TLS 1.3 then, in every process or in none. Changed files are taken up without a restart (docs/links.md).',
+    }),
   ),
   merchantHost: setting(
     'SHARDPAY_MERCHANT_HOST',
@@ -50,12 +96,20 @@ export const serverSettings = {
     Type.String({
       minLength: 1,
       default: '127.0.0.1',
-      description: 'Address of metrics and probes; it asks for no token.',
+      description: "Address of metrics, probes and, with the role `operator`, of the operators' API and page.",
     }),
   ),
   operatorPort: setting(
     'SHARDPAY_OPERATOR_PORT',
-    port(8081, 'Port of metrics and probes; 0 takes a free one, named by the ready line.'),
+    port(8081, 'Port of the same; 0 takes a free one, named by the ready line.'),
+  ),
+  operatorTokens: optionalSetting(
+    'SHARDPAY_OPERATOR_TOKENS',
+    Type.String({
+      description:
+        'JSON list of `{"role": "viewer" | "operator" | "approver", "name": …, "token": …}`: who may use the operators\' API. Absent: nobody.',
+    }),
+    { source: 'file', expected: 'a JSON list of tokens (docs/operator-api.md)' },
   ),
   publicUrl: optionalSetting(
     'SHARDPAY_PUBLIC_URL',
@@ -85,9 +139,12 @@ export const serverSettings = {
     }),
     { expected: 'an http:// or https:// URL' },
   ),
-  stripeTestSecretKey: setting(
+  stripeTestSecretKey: optionalSetting(
     'SHARDPAY_STRIPE_TEST_SECRET_KEY',
-    Type.String({ pattern: '^[!-~]{1,255}$', description: 'Secret key of the connection `stripe-test`.' }),
+    Type.String({
+      pattern: '^[!-~]{1,255}$',
+      description: 'Secret key of the connection `stripe-test`; a node needs it.',
+    }),
     { source: 'file', expected: 'a key of visible ASCII characters' },
   ),
   seedFile: optionalSetting(
@@ -113,8 +170,12 @@ export const startSettings = {
     'SHARDPAY_DIRECTORY',
     Type.String({ description: 'Where data and secrets are kept; `.shardpay` in the project where absent.' }),
   ),
+  nodes: setting(
+    'SHARDPAY_NODES',
+    Type.Integer({ minimum: 1, maximum: 8, default: 3, description: 'How many nodes are started, each a process.' }),
+  ),
   merchantPort: setting('SHARDPAY_MERCHANT_PORT', port(8080, "Port of the merchants' API.")),
-  operatorPort: setting('SHARDPAY_OPERATOR_PORT', port(8081, 'Port of metrics and probes.')),
+  operatorPort: setting('SHARDPAY_OPERATOR_PORT', port(8081, "Port of the operators' API and page.")),
   simulatorPort: setting('SHARDPAY_SIMULATOR_PORT', port(12_111, 'Port of the simulated Stripe.')),
   postgresPort: setting('SHARDPAY_POSTGRES_PORT', port(54_329, 'Port of the embedded Postgres.')),
   logLevel: setting(
@@ -122,3 +183,14 @@ export const startSettings = {
     Type.Enum([...logLevels], { default: 'warn', description: 'Least level that the server logs on stderr.' }),
   ),
 } satisfies Settings
+
+export type ServerRole = (typeof roles)[number]
+
+/** @throws {ConfigError} where the settings contradict the roles. */
+export function rolesOf(text: string): ReadonlySet<ServerRole> {
+  const named = text.split(',') as ServerRole[]
+  if (new Set(named).size < named.length) {
+    throw new ConfigError([{ variable: 'SHARDPAY_ROLES', problem: 'names a role twice' }])
+  }
+  return new Set(named)
+}

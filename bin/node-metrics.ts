@@ -1,15 +1,20 @@
 /** What a node tells of itself: its host, its journal, its calls to PSPs. Names are part of the operators' contract. */
 import type { EffectObserver } from '../actors/effect-runner.ts'
 import type { Host, HostTrouble } from '../actors/host.ts'
-import type { PostgresJournal } from '../persistence/postgres-journal.ts'
+import type { MoveRecord, TakeoverRecord } from '../cluster/status.ts'
+import type { JournalStats } from '../persistence/postgres-journal.ts'
 import { durationBuckets, type Metrics } from '../runtime/metrics.ts'
+
+const moveBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const
 
 export interface NodeMetrics {
   readonly called: EffectObserver['called']
   trouble(what: HostTrouble): void
   shardUncertain(): void
   /** Reads what the parts count by themselves, at each scrape. */
-  observe(host: Host, journal: PostgresJournal): void
+  moved(record: MoveRecord): void
+  takenOver(record: TakeoverRecord): void
+  observe(host: Host, journal: () => Readonly<JournalStats>): void
 }
 
 export function createNodeMetrics(metrics: Metrics): NodeMetrics {
@@ -33,7 +38,20 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     name: 'commit_unknown_total',
     help: 'Shards whose last commit had an unknown outcome and were acquired anew.',
   })
+  const blackout = metrics.histogram({
+    name: 'shard_move_blackout_seconds',
+    help: "Planned moves of a shard: from the old owner's last admission to the new owner's first, as the old owner saw it.",
+    labels: ['reason'],
+    buckets: moveBuckets,
+  })
+  const takeover = metrics.histogram({
+    name: 'takeover_seconds',
+    help: 'Shards taken from dead incarnations: from the decision to serving.',
+    buckets: durationBuckets,
+  })
   return {
+    moved: ({ reason, blackoutMs }) => blackout.observe({ reason }, blackoutMs / 1000),
+    takenOver: ({ tookMs }) => takeover.observe(tookMs / 1000),
     called(connection, op, step, outcome, ms) {
       calls.inc({ connection, op, step, outcome: outcome.kind })
       callSeconds.observe({ connection, op }, ms / 1000)
@@ -50,14 +68,14 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
       gauge('actor_resident_bytes', 'Estimated memory of entities.', () => host.stats().residentBytes)
       gauge('requests_pending', 'Commands that wait for an answer.', () => host.stats().pending)
       gauge('timers_armed', 'Timers due within the horizon.', () => host.stats().timers)
-      gauge('journal_lanes', 'Connections that append.', () => journal.stats.lanes)
-      gauge('journal_flushes', 'Flushes since the start.', () => journal.stats.flushes)
-      gauge('journal_flush_seconds', 'Time spent in flushes since the start.', () => journal.stats.flushMs / 1000)
-      gauge('journal_durable', 'Decisions made durable since the start.', () => journal.stats.durable)
-      gauge('journal_refused', 'Decisions refused since the start.', () => journal.stats.refused)
-      gauge('journal_fenced', 'Decisions refused because another node owned the shard.', () => journal.stats.fenced)
-      gauge('journal_unknown', 'Decisions whose commit had an unknown outcome.', () => journal.stats.unknown)
-      gauge('journal_connections_lost', 'Connections lost since the start.', () => journal.stats.connectionsLost)
+      gauge('journal_lanes', 'Connections that append.', () => journal().lanes)
+      gauge('journal_flushes', 'Flushes since the start.', () => journal().flushes)
+      gauge('journal_flush_seconds', 'Time spent in flushes since the start.', () => journal().flushMs / 1000)
+      gauge('journal_durable', 'Decisions made durable since the start.', () => journal().durable)
+      gauge('journal_refused', 'Decisions refused since the start.', () => journal().refused)
+      gauge('journal_fenced', 'Decisions refused because another node owned the shard.', () => journal().fenced)
+      gauge('journal_unknown', 'Decisions whose commit had an unknown outcome.', () => journal().unknown)
+      gauge('journal_connections_lost', 'Connections lost since the start.', () => journal().connectionsLost)
     },
   }
 }

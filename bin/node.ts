@@ -1,68 +1,66 @@
-/** Puts a node together: journal, directory of merchants, PSP connectors, actor host. It owns all shards of the cluster. */
+/**
+ * Puts a node together: journal, directory of merchants, PSP connectors, actor host, and the controller that takes shards,
+ * hands them off and drains.
+ */
 import { defaultHostLimits, Host } from '../actors/host.ts'
 import { createEffectRunner } from '../actors/effect-runner.ts'
 import { merchantKind } from '../actors/merchant-kind.ts'
+import { operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
-import { shardCount } from '../domain/ids.ts'
+import { assignShards } from '../cluster/placement.ts'
+import { RebalanceAgent } from '../cluster/rebalance-agent.ts'
+import { serveRoutes } from '../cluster/route-server.ts'
+import { ShardController } from '../cluster/shard-controller.ts'
+import type { NodeStatus } from '../cluster/status.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
-import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
-import { checkClusterMeta } from '../persistence/migrate.ts'
-import { PostgresJournal } from '../persistence/postgres-journal.ts'
-import { PostgresLeaseStore } from '../persistence/postgres-lease-store.ts'
-import { createReadModel } from '../persistence/read-model.ts'
+import type { JournalDatabase } from '../persistence/journal-databases.ts'
+import type { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
+import { ShardedJournal, statsOf } from '../persistence/sharded-journal.ts'
 import type { Connector } from '../psp/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
+import type { Cluster } from './cluster.ts'
+import { moveShard } from './move-shard.ts'
 import { createNodeMetrics } from './node-metrics.ts'
 
 export interface NodeOptions {
-  readonly databaseUrl: string
-  readonly nodeId: string
-  readonly idKey: Uint8Array
+  readonly cluster: Cluster
+  readonly databases: readonly JournalDatabase[]
+  readonly directory: PollingMerchantDirectory
   /** To the PSPs, each under the name of its connection; the node closes them when it stops. */
   readonly connectors: readonly Connector[]
   /** Known once the gateway listens. */
   readonly returnUrlBase: () => string
   readonly log: Log
   readonly metrics: Metrics
-  /** Another incarnation of this node took its shards: this one must end. */
-  readonly lost: () => void
 }
 
 export interface RunningNode {
   readonly host: Host
-  readonly directory: PollingMerchantDirectory
-  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] }
-  /** Stores what is behind and reads the directory anew. */
+  readonly controller: ShardController
+  reasons(): readonly string[]
+  status(seconds: number): NodeStatus
+  /** Stores what is behind. */
   flush(): Promise<void>
+  /** Hands every shard to others, then ends. */
   stop(): Promise<void>
 }
 
-/** @throws where the database is away, unsafe or another cluster's; the process should end then. */
+const hottestMax = 64
+const recordsMax = 50
+
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { databaseUrl, nodeId, log } = options
-  await checkClusterMeta(databaseUrl, options.idKey)
-  const incarnation = systemRandom.hex(6)
-  const self = { node: nodeId, incarnation }
-  const leases = await PostgresLeaseStore.connect({ databaseUrl, self, log: log.child({ component: 'lease' }) })
-  await leases.start(self, { address: '', build: '' })
-  const journal = await PostgresJournal.connect({
-    databaseUrl,
+  const { cluster, log, directory } = options
+  const { self, links, membership, owners, watch, router, limits } = cluster
+  const journal = await ShardedJournal.connect({
+    databases: options.databases,
     ...self,
-    deaths: leases,
+    deaths: cluster.leases,
     clock: systemClock,
     log: log.child({ component: 'journal' }),
   })
-  const readModel = createReadModel(databaseUrl)
-  const directory = new PollingMerchantDirectory({
-    source: readModel,
-    clock: systemClock,
-    log: log.child({ component: 'directory' }),
-  })
-  await directory.start()
-
   const connectors = new Map(options.connectors.map((connector) => [connector.profile.connection, connector]))
   const metrics = createNodeMetrics(options.metrics)
   const pspLog = log.child({ component: 'psp' })
@@ -80,7 +78,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let stopping = false
   const uncertain = new Set<number>()
   const host = new Host({
-    name: `shardpay-${nodeId}-${incarnation}`,
+    name: `shardpay-${self.node}-${self.incarnation}`,
     kinds: [
       paymentKind({
         directory,
@@ -89,6 +87,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         returnUrlBase: options.returnUrlBase,
       }),
       merchantKind,
+      operatorKind,
+      pspConnectionsKind,
     ],
     journal,
     clock: systemClock,
@@ -110,37 +110,116 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       },
       shardLost: (shard) => {
         uncertain.delete(shard)
-        hostLog.error({ shard }, 'shard lost to another owner')
-        if (!stopping) options.lost()
+        hostLog.warn({ shard }, 'shard lost to another owner')
+        void watch.refresh()
       },
     },
     runEffect: (effect) => runEffect(effect as PaymentEffect),
+    forward: (envelope) => router.route(envelope),
   })
-  metrics.observe(host, journal)
-  const { opened: owned } = await host.openShards(Array.from({ length: shardCount }, (_, shard) => shard))
-  if (owned.length < shardCount) throw new Error(`only ${owned.length} of ${shardCount} shards could be taken`)
-  hostLog.info({ count: owned.length, incarnation: Number.parseInt(incarnation.slice(0, 8), 16) }, 'shards taken')
+  metrics.observe(host, () => statsOf(journal))
+
+  const clusterLog = log.child({ component: 'cluster' })
+  const controller = new ShardController({
+    self,
+    host,
+    membership,
+    owners,
+    watch,
+    links,
+    clock: systemClock,
+    limits,
+    place: assignShards,
+    databaseOf: (shard) => journal.databaseOf(shard),
+    observer: {
+      moved: (record) => {
+        metrics.moved(record)
+        clusterLog.info(
+          {
+            shard: record.shard,
+            epoch: record.epoch,
+            peer: record.to,
+            reason: record.reason,
+            duration_ms: record.blackoutMs,
+          },
+          'shard moved',
+        )
+      },
+      tookOver: (record) => {
+        metrics.takenOver(record)
+        clusterLog.warn(
+          { count: record.shards, node: record.from.node, duration_ms: record.tookMs },
+          'took over shards',
+        )
+      },
+      failed: (what, error, shards) =>
+        clusterLog.warn({ kind: what, count: shards.length, error }, 'shards could not change hands: tried again'),
+    },
+  })
+  serveRoutes({ self, links, host, owners, clock: systemClock })
+  let lastDurable = 0
+  let lastFlush = { ms: 0, count: 0 }
+  const rebalancer = new RebalanceAgent({
+    node: self.node,
+    membership: () => membership.membership,
+    owners,
+    board: cluster.board,
+    clock: systemClock,
+    move: (shard, _from, to, reason) => moveShard(cluster, controller, shard, to, reason),
+    observer: {
+      failed: (shard, error) => clusterLog.warn({ shard, error }, 'a shard could not be moved for its load'),
+    },
+  })
+  controller.start()
+  rebalancer.start()
 
   return {
     host,
-    directory,
-    readiness() {
-      const reasons = [
+    controller,
+    reasons() {
+      return [
         ...(stopping ? ['stopping'] : []),
         // One stuck shard is shown, it does not take the node out; the journal's absence makes all of them uncertain.
-        ...(uncertain.size >= shardCount / 2 ? ['journal_unavailable'] : []),
+        ...(uncertain.size > 0 && uncertain.size >= host.ownedShards.length / 2 ? ['journal_unavailable'] : []),
       ]
-      return { ready: reasons.length === 0, reasons }
     },
-    async flush() {
-      await host.flush()
-      await directory.refresh()
+    status(seconds) {
+      const load = host.takeLoad()
+      const commands = load.reduce((sum, each) => sum + each.commands, 0)
+      const stats = host.stats()
+      const { durable, flushMs, flushes } = statsOf(journal)
+      const flush = { ms: flushMs - lastFlush.ms, count: flushes - lastFlush.count }
+      lastFlush = { ms: flushMs, count: flushes }
+      const durablePerSecond = Math.round((durable - lastDurable) / seconds)
+      lastDurable = durable
+      const hottest = load
+        .toSorted((a, b) => b.commands - a.commands || a.shard - b.shard)
+        .slice(0, hottestMax)
+        .map(({ shard, commands: count }) => ({ shard, perSecond: Math.round(count / seconds) }))
+      return {
+        shards: stats.shards,
+        uncertain: stats.uncertain,
+        stuck: controller.stuck,
+        entities: stats.entities,
+        pending: stats.pending,
+        commandsPerSecond: Math.round(commands / seconds),
+        durablePerSecond,
+        flushMs: flush.count === 0 ? 0 : Math.round((flush.ms / flush.count) * 100) / 100,
+        hottest,
+        moves: controller.moves.slice(-recordsMax),
+        takeovers: controller.takeovers.slice(-recordsMax),
+        gateways: cluster.board.all.flatMap(({ status }) => (status.roles.includes('node') ? [] : [status])),
+      }
     },
+    flush: () => host.flush(),
     async stop() {
       stopping = true
+      rebalancer.stop()
+      await controller.drain()
       await host.stop()
-      directory.stop()
-      await Promise.all([leases.close(), readModel.close(), ...[...connectors.values()].map((each) => each.close())])
+      controller.stop()
+      await membership.leave()
+      await Promise.all(options.connectors.map((connector) => connector.close()))
     },
   }
 }

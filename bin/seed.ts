@@ -61,6 +61,35 @@ export interface SeedOptions {
   readonly connection: string
 }
 
+/**
+ * Resolves when the directory shows these merchants, so that their keys work.
+ * @throws after ten seconds without them.
+ */
+export async function seedsVisible(
+  directory: SeedDirectory,
+  merchants: readonly string[],
+  clock: Clock,
+): Promise<void> {
+  const until = clock.monotonic() + visibleWithinMs
+  for (;;) {
+    const missing = merchants.filter(
+      (merchant) => directory.get(merchant)?.keys.length === 0 || !directory.get(merchant),
+    )
+    if (missing.length === 0) return
+    if (clock.monotonic() >= until) throw new Error(`seeded merchants do not show up: ${missing.join(', ')}`)
+    await new Promise<void>((resolve) => void clock.schedule(visiblePollMs, resolve))
+    await directory.refresh()
+  }
+}
+
+const visibleWithinMs = 10_000
+const visiblePollMs = 100
+
+interface SeedDirectory {
+  get(merchant: string): { readonly keys: readonly unknown[] } | undefined
+  refresh(): Promise<void>
+}
+
 /** @throws where a merchant's actor refuses, such as a merchant of that id that is configured otherwise. */
 export async function seedMerchants(options: SeedOptions): Promise<void> {
   const audit = { operator: 'bin:server', reason: 'development seed' }

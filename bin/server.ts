@@ -1,33 +1,54 @@
 /**
- * One Shardpay process: a node (actors over the journal) and a gateway (the merchants' API) in front of it.
+ * One process of a Shardpay cluster. Its roles (`--roles`, or SHARDPAY_ROLES) say which part it plays:
+ *
+ *   node       owns shards: actors over the journal, calls to PSPs
+ *   gateway    the merchants' API, routed to whatever node owns the payment's shard
+ *   operator   the operators' API and page, on the port of metrics and probes
  *
  * It prints one JSON ready line on stdout once it serves. SIGTERM and SIGINT drain: nothing new is taken, accepted requests
- * are answered, what is behind is stored, exit 0. It exits 1 where it lost its shards to another incarnation of its node,
- * and 2 where its configuration is wrong.
+ * are answered, a node's shards are handed to others, exit 0. It exits 2 where its configuration is wrong, 75 where it was
+ * declared dead or stood still for longer than its lease (start it again: it is another incarnation then), else 1.
  */
-import { cpus } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
+import { shardCount } from '../domain/ids.ts'
 import { buildApp } from '../gateway/app.ts'
 import { buildOperatorApp } from '../gateway/operator/app.ts'
+import { OperatorTokens, parseOperatorTokens } from '../gateway/operator/tokens.ts'
+import { JournalHistory } from '../persistence/journal-history.ts'
+import { checkJournalDatabases } from '../persistence/migrate.ts'
+import { type JournalDatabase, JournalDatabasesError, parseJournalDatabases } from '../persistence/journal-databases.ts'
+import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
+import { createMergedReadModel } from '../persistence/read-model.ts'
 import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { ConfigError, loadConfig, unknownVariables } from '../runtime/config.ts'
+import { ConfigError, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { exitWithParent } from '../runtime/parent.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { serverSettings } from './config.ts'
-import { startNode } from './node.ts'
-import { readSeed, seedMerchants } from './seed.ts'
+import { joinCluster } from './cluster.ts'
+import { rolesOf, type ServerRole, serverSettings } from './config.ts'
+import { type RunningNode, startNode } from './node.ts'
+import { createJournalReader, createOperations } from './operations.ts'
+import { tellStatus } from './process-status.ts'
+import { readSeed, seedMerchants, seedsVisible } from './seed.ts'
 
-const stopWithinMs = 20_000
+const stopWithinMs = 45_000
+/** The process is to be started again, as another incarnation. */
+const fencedExitCode = 75
+
+type Config = Configuration<typeof serverSettings>
 
 async function main(): Promise<void> {
   const began = performance.now()
   exitWithParent()
-  const config = loadConfig(serverSettings, process.env)
+  const { config, roles } = readConfig()
+  const databases = databasesOf(config)
   const seed = config.seedFile === undefined ? undefined : readSeed(config.seedFile)
+  const tokens = tokensOf(config)
   const log = createLog({ level: config.logLevel, fields: { node: config.nodeId } })
   for (const variable of unknownVariables('SHARDPAY_', process.env, serverSettings)) {
     if (!variable.startsWith('SHARDPAY_SUPERVISED')) log.warn({ variable }, 'nothing reads this variable')
@@ -35,49 +56,118 @@ async function main(): Promise<void> {
   const metrics = createMetrics({ ofProcess: true })
   const keySecret = Buffer.from(config.keySecret, 'hex')
   const idKey = Buffer.from(config.idKey, 'hex')
-  let merchantUrl = config.publicUrl ?? `http://${config.merchantHost}:${config.merchantPort}`
-
-  const stripeTest = createStripeConnector({
-    connection: 'stripe-test',
-    secretKey: config.stripeTestSecretKey,
-    baseUrl: config.stripeTestUrl,
+  const build = buildName()
+  await checkJournalDatabases(databases, idKey)
+  const readModel = createMergedReadModel(databases.map(({ url }) => url))
+  const directory = new PollingMerchantDirectory({
+    source: readModel,
     clock: systemClock,
+    log: log.child({ component: 'directory' }),
   })
-  const node = await startNode({
-    databaseUrl: config.databaseUrl,
-    nodeId: config.nodeId,
-    idKey,
-    connectors: [stripeTest],
-    returnUrlBase: () => `${merchantUrl}/v1/return`,
+  await directory.start()
+
+  let node: RunningNode | undefined
+  let draining = false
+  let answered = 0
+  let unavailable = 0
+  const self = { node: config.nodeId, incarnation: systemRandom.hex(6) }
+  const cluster = await joinCluster({
+    self,
+    roles: [...roles],
+    build,
+    databases,
+    link: {
+      host: config.linkHost,
+      port: config.linkPort,
+      ...(config.linkAddress !== undefined && { address: config.linkAddress }),
+      ...(config.linkTlsDirectory !== undefined && { tlsDirectory: config.linkTlsDirectory }),
+    },
+    local: () => node?.host,
     log,
     metrics,
-    lost: () => {
-      log.fatal({}, 'another incarnation of this node has taken its shards: ending')
-      process.exit(1)
+    ended: (reason) => {
+      log.fatal({ reason }, 'this incarnation is over: ending at once')
+      process.exit(fencedExitCode)
     },
   })
-  if (seed !== undefined) {
-    const { connection } = stripeTest.profile
-    await seedMerchants({ seed, router: node.host, clock: systemClock, random: systemRandom, keySecret, connection })
-    await node.flush()
+  let merchantUrl = config.publicUrl ?? `http://${config.merchantHost}:${config.merchantPort}`
+  if (roles.has('node')) {
+    node = await startNode({
+      cluster,
+      databases,
+      directory,
+      connectors: [stripeConnector(config)],
+      returnUrlBase: () => `${merchantUrl}/v1/return`,
+      log,
+      metrics,
+    })
   }
-  const app = buildApp({
-    router: node.host,
-    directory: node.directory,
-    idKey,
-    keySecret,
+  const reasons = (): readonly string[] => [
+    ...(draining ? ['stopping'] : []),
+    ...(node?.reasons() ?? []),
+    ...(roles.has('gateway') && cluster.unreachableShards() >= cluster.owners.all.length / 2 ? ['no_owners'] : []),
+  ]
+  const readiness = () => ({ ready: reasons().length === 0, reasons: reasons() })
+  const app = roles.has('gateway')
+    ? buildApp({
+        router: cluster.router,
+        directory,
+        idKey,
+        keySecret,
+        clock: systemClock,
+        random: systemRandom,
+        log: log.child({ component: 'gateway' }),
+        metrics,
+        readiness,
+      })
+    : undefined
+  app?.addHook('onResponse', (_request, reply, done) => {
+    if (reply.statusCode >= 500) unavailable += 1
+    else answered += 1
+    done()
+  })
+  const history = roles.has('operator') ? new JournalHistory(databases, self) : undefined
+  const operator = buildOperatorApp({
+    metrics,
+    readiness,
     clock: systemClock,
     random: systemRandom,
-    log: log.child({ component: 'gateway' }),
-    metrics,
-    readiness: () => node.readiness(),
+    log: log.child({ component: 'operator' }),
+    ...(history !== undefined && {
+      operations: {
+        cluster: createOperations(cluster, () => node?.controller),
+        router: cluster.router,
+        directory,
+        journal: createJournalReader(history),
+        keySecret,
+        tokens,
+      },
+    }),
   })
-  const operator = buildOperatorApp({ metrics, readiness: () => node.readiness() })
   await operator.listen({ host: config.operatorHost, port: config.operatorPort })
-  await app.listen({ host: config.merchantHost, port: config.merchantPort })
-  const port = portOf(app)
-  if (config.publicUrl === undefined) merchantUrl = `http://${config.merchantHost}:${port}`
-  const urls = { merchant: merchantUrl, operator: `http://${config.operatorHost}:${portOf(operator)}` }
+  await app?.listen({ host: config.merchantHost, port: config.merchantPort })
+  if (app !== undefined && config.publicUrl === undefined) merchantUrl = urlOf(app, config.merchantHost)
+  const running = node
+  const stopTelling = tellStatus({
+    self,
+    roles: [...roles],
+    build,
+    address: cluster.address,
+    clock: systemClock,
+    links: cluster.links,
+    board: cluster.board,
+    draining: () => draining,
+    reasons,
+    answers: () => ({ answered, unavailable }),
+    ...(running !== undefined && { node: (seconds: number) => running.status(seconds) }),
+  })
+  if (seed !== undefined) {
+    const { router } = cluster
+    const connection = 'stripe-test'
+    await seedMerchants({ seed, router, clock: systemClock, random: systemRandom, keySecret, connection })
+    const merchants = seed.merchants.map(({ id }) => id)
+    await seedsVisible(directory, merchants, systemClock)
+  }
 
   closeWithGrace({ delay: stopWithinMs, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) {
@@ -85,18 +175,88 @@ async function main(): Promise<void> {
       process.exit(1)
     }
     log.info({ ...(signal !== undefined && { signal }) }, 'draining')
-    await Promise.all([app.close(), node.stop()])
-    await operator.close()
+    draining = true
+    await app?.close()
+    await node?.stop()
+    stopTelling()
+    await cluster.stop()
+    directory.stop()
+    await Promise.all([operator.close(), readModel.close(), history?.close()])
   })
 
-  process.stdout.write(`${JSON.stringify({ ready: true, urls })}\n`)
-  log.info({ port, duration_ms: Math.round(performance.now() - began), count: cpus().length }, 'ready')
+  const urls = {
+    ...(app !== undefined && { merchant: config.publicUrl ?? urlOf(app, config.merchantHost) }),
+    operator: urlOf(operator, config.operatorHost),
+    ...(cluster.address !== '' && { link: cluster.address }),
+  }
+  process.stdout.write(`${JSON.stringify({ ready: true, ...self, roles: [...roles], urls })}\n`)
+  log.info({ duration_ms: Math.round(performance.now() - began) }, 'ready')
 }
 
-function portOf(app: FastifyInstance): number {
+function readConfig(): { readonly config: Config; readonly roles: ReadonlySet<ServerRole> } {
+  const { values } = readFlags()
+  const environment = values.roles === undefined ? process.env : { ...process.env, SHARDPAY_ROLES: values.roles }
+  const config = loadConfig(serverSettings, environment)
+  const roles = rolesOf(config.roles)
+  const problems: { variable: string; problem: string }[] = []
+  if ((config.databaseUrl === undefined) === (config.journalDatabaseUrls === undefined)) {
+    problems.push({ variable: 'DATABASE_URL or JOURNAL_DATABASE_URLS', problem: 'must be set, and not both' })
+  }
+  if (roles.has('node') && config.stripeTestSecretKey === undefined) {
+    problems.push({ variable: 'SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE', problem: 'is not set: a node needs it' })
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { config, roles }
+}
+
+function databasesOf(config: Config): readonly JournalDatabase[] {
+  try {
+    return parseJournalDatabases(config.journalDatabaseUrls ?? config.databaseUrl ?? '', shardCount)
+  } catch (error) {
+    if (!(error instanceof JournalDatabasesError)) throw error
+    throw new ConfigError([{ variable: 'JOURNAL_DATABASE_URLS', problem: error.message }])
+  }
+}
+
+function readFlags() {
+  try {
+    return parseArgs({ options: { roles: { type: 'string' } } })
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new ConfigError([{ variable: 'the command line', problem }])
+  }
+}
+
+function tokensOf({ operatorTokens }: Config): OperatorTokens {
+  try {
+    return new OperatorTokens(operatorTokens === undefined ? [] : parseOperatorTokens(operatorTokens))
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new ConfigError([{ variable: 'SHARDPAY_OPERATOR_TOKENS_FILE', problem }])
+  }
+}
+
+function stripeConnector(config: Config) {
+  return createStripeConnector({
+    connection: 'stripe-test',
+    secretKey: config.stripeTestSecretKey ?? '',
+    baseUrl: config.stripeTestUrl,
+    clock: systemClock,
+  })
+}
+
+/** Which code runs, so that a mixed cluster can be told apart. */
+function buildName(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
   const address = app.server.address()
   if (address === null || typeof address === 'string') throw new Error('a server that listens has a port')
-  return address.port
+  return `http://${host}:${address.port}`
 }
 
 try {

@@ -16,7 +16,7 @@ import { type Death, Interrupted, Supervisor } from './dev/supervisor.ts'
 
 const usage = `npm start [-- --fresh]
 
-Starts a development cluster: embedded Postgres (or DATABASE_URL), a simulated PSP, one Shardpay server.
+Starts a development cluster: embedded Postgres (or DATABASE_URL), a simulated PSP, three nodes and a gateway.
   --fresh   empty the data of earlier starts first (embedded Postgres and simulated PSP; keys are kept)
   --help    this text
 Settings: docs/config.md`
@@ -62,7 +62,11 @@ async function live(supervisor: Supervisor, asked: Promise<'asked'>): Promise<En
   try {
     const cluster = await supervisor.start()
     const idempotencyKey = `try-${systemRandom.hex(4)}`
-    console.log(renderBox({ ...cluster, apiKeys: cluster.api_keys, idempotencyKey }, terminalStyle))
+    const nodes = cluster.processes.filter(({ role }) => role === 'node')
+    const operatorToken = cluster.operator_tokens[0]?.token ?? ''
+    console.log(
+      renderBox({ ...cluster, apiKeys: cluster.api_keys, operatorToken, nodes, idempotencyKey }, terminalStyle),
+    )
   } catch (error) {
     if (error instanceof Interrupted) return { kind: 'asked' }
     return { kind: 'failed', message: `${styleText('red', '✘')} ${textOf(error)}` }

@@ -58,6 +58,11 @@ export class PollingMerchantDirectory implements MerchantDirectory {
     return this.#merchants.get(merchant)
   }
 
+  /** In order of id. */
+  get all(): readonly MerchantConfiguration[] {
+    return [...this.#merchants.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
   findByKeyHash(hash: string): KeyEntry | undefined {
     return this.#keys.get(hash)
   }

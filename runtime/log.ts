@@ -19,6 +19,8 @@ export interface LogFields {
   readonly component?: string
   readonly role?: string
   readonly node?: string
+  /** Another node than the one that writes the line. */
+  readonly peer?: string
   readonly incarnation?: number
   readonly shard?: number
   readonly epoch?: number
@@ -64,6 +66,7 @@ const allowed: Readonly<Record<keyof LogFields, true>> = {
   component: true,
   role: true,
   node: true,
+  peer: true,
   incarnation: true,
   shard: true,
   epoch: true,

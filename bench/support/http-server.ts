@@ -5,9 +5,15 @@
  */
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
-import { seedMerchants } from '../../bin/seed.ts'
-import { startNode } from '../../bin/node.ts'
+import { type Cluster, joinCluster } from '../../bin/cluster.ts'
+import { type RunningNode, startNode } from '../../bin/node.ts'
+import { seedMerchants, seedsVisible } from '../../bin/seed.ts'
+import { shardCount } from '../../domain/ids.ts'
 import { buildApp } from '../../gateway/app.ts'
+import { parseJournalDatabases } from '../../persistence/journal-databases.ts'
+import { PollingMerchantDirectory } from '../../persistence/merchant-directory.ts'
+import { checkJournalDatabases } from '../../persistence/migrate.ts'
+import { createMergedReadModel } from '../../persistence/read-model.ts'
 import type { Connector } from '../../psp/connector.ts'
 import { createStripeConnector } from '../../psp/stripe/connector.ts'
 import { scriptedConnector } from '../../psp/testing.ts'
@@ -49,9 +55,11 @@ export type ServerReply =
   | { readonly kind: 'stopped' }
 
 interface Running {
-  readonly node: Awaited<ReturnType<typeof startNode>>
+  readonly cluster: Cluster
+  readonly node: RunningNode
   readonly app: FastifyInstance
   readonly metrics: ReturnType<typeof createMetrics>
+  stop(): Promise<void>
 }
 
 const troubles: string[] = []
@@ -66,38 +74,56 @@ async function start(options: ServerOptions): Promise<Running & { readonly url: 
   const keySecret = Buffer.alloc(32, 1)
   const idKey = Buffer.alloc(32, 2)
   const connector = connectorOf(options)
-  const node = await startNode({
-    databaseUrl: options.databaseUrl,
-    nodeId: 'bench',
-    idKey,
-    connectors: [connector],
-    returnUrlBase: () => 'http://127.0.0.1/v1/return',
+  const databases = parseJournalDatabases(options.databaseUrl, shardCount)
+  await checkJournalDatabases(databases, idKey)
+  const readModel = createMergedReadModel([options.databaseUrl])
+  const directory = new PollingMerchantDirectory({ source: readModel, clock: systemClock, log })
+  await directory.start()
+  let node: RunningNode | undefined
+  const cluster = await joinCluster({
+    self: { node: 'bench', incarnation: systemRandom.hex(6) },
+    roles: ['node', 'gateway'],
+    build: 'bench',
+    databases,
+    link: { host: '127.0.0.1', port: 0 },
+    local: () => node?.host,
     log,
     metrics,
-    lost: () => troubles.push('a shard was lost'),
+    ended: (reason) => troubles.push(`the incarnation ended: ${reason}`),
   })
+  const returnUrlBase = (): string => 'http://127.0.0.1/v1/return'
+  node = await startNode({ cluster, databases, directory, connectors: [connector], returnUrlBase, log, metrics })
+  const { router } = cluster
   const { connection } = connector.profile
   await Promise.all(
     options.merchants.map(({ id, apiKey }) => {
-      const merchants = [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }]
-      const seed = { merchants }
-      return seedMerchants({ seed, router: node.host, clock: systemClock, random: systemRandom, keySecret, connection })
+      const seed = { merchants: [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }] }
+      return seedMerchants({ seed, router, clock: systemClock, random: systemRandom, keySecret, connection })
     }),
   )
   await node.flush()
+  const ids = options.merchants.map(({ id }) => id)
+  await seedsVisible(directory, ids, systemClock)
   const app = buildApp({
-    router: node.host,
-    directory: node.directory,
+    router,
+    directory,
     idKey,
     keySecret,
     clock: systemClock,
     random: systemRandom,
     log: log.child({ component: 'gateway' }),
     metrics,
-    readiness: () => node.readiness(),
+    readiness: () => ({ ready: true, reasons: [] }),
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  return { node, app, metrics, url }
+  const stop = async (): Promise<void> => {
+    await app.close()
+    await node.stop()
+    await cluster.stop()
+    directory.stop()
+    await readModel.close()
+  }
+  return { cluster, node, app, metrics, url, stop }
 }
 
 function connectorOf({ simulatorUrl, latencyMs }: ServerOptions): Connector {
@@ -153,7 +179,7 @@ async function perform(request: ServerRequest): Promise<ServerReply> {
     case 'profile':
       return profiled(request.milliseconds)
     case 'stop':
-      await Promise.all([running.app.close(), running.node.stop()])
+      await running.stop()
       return { kind: 'stopped' }
   }
 }

@@ -11,7 +11,11 @@ const facts = {
     { merchant: 'mer_b', key: 'sk_test_bbbb' },
   ],
   idempotencyKey: 'try-1',
-  serverPid: 4711,
+  operatorToken: 'op_dev_1',
+  nodes: [
+    { id: 'node-1', pid: 4711 },
+    { id: 'node-2', pid: 4712 },
+  ],
   devFile: '.shardpay/dev.json',
 }
 
@@ -23,6 +27,8 @@ test('the box names every address and key, says it is for development, and holds
     'sk_test_aaaa',
     'sk_test_bbbb',
     'kill -9 4711',
+    'node-2 (process 4712)',
+    'http://127.0.0.1:8081/#token=op_dev_1',
   ]) {
     expect(box).toContain(part)
   }

@@ -8,7 +8,9 @@ export interface BoxFacts {
   readonly apiKeys: readonly { readonly merchant: string; readonly key: string }[]
   /** Of the example; new at every start, because a used key answers with the first payment. */
   readonly idempotencyKey: string
-  readonly serverPid: number
+  /** For the topology page. */
+  readonly operatorToken: string
+  readonly nodes: readonly { readonly id: string; readonly pid: number }[]
   /** Where to find all this as JSON. */
   readonly devFile: string
 }
@@ -26,11 +28,12 @@ export function renderBox(facts: BoxFacts, style: Style): string {
   const lines = [
     '',
     rule('╭', '╮'),
-    `  ${style('bold', 'Shardpay is ready')}   ${style('yellow', 'DEVELOPMENT ONLY: simulated PSP, test keys, one process, no TLS')}`,
+    `  ${style('bold', 'Shardpay is ready')}   ${style('yellow', 'DEVELOPMENT ONLY: simulated PSP, test keys, one machine, no TLS')}`,
     '',
     row("merchants' API", style('cyan', facts.merchantUrl)),
-    row('operators', `${style('cyan', facts.operatorUrl)}/metrics`),
+    row('live topology', style('cyan', `${facts.operatorUrl}/#token=${facts.operatorToken}`)),
     row('simulated Stripe', `${style('cyan', facts.simulatorUrl)}   (its page shows every request it saw)`),
+    row('nodes', facts.nodes.map(({ id, pid }) => `${id} (process ${pid})`).join(', ')),
     ...facts.apiKeys.map(({ merchant, key }) => row('test API key', `${style('bold', key)}   (${merchant})`)),
     row('for scripts', facts.devFile),
     '',
@@ -42,9 +45,10 @@ export function renderBox(facts: BoxFacts, style: Style): string {
     '  - the same line again: byte for byte the same answer, with Idempotent-Replayed: true',
     '  - docs/quickstart.md, line by line: declines, 3-D Secure, capturing later, refunds, retries',
     `  - curl ${facts.simulatorUrl}/_admin/book   every charge the PSP made, one line each`,
-    `  - kill -9 ${facts.serverPid}, npm start again, and GET the payment: what was answered is still there`,
+    `  - kill -9 ${facts.nodes[0]?.pid ?? ''} and pay on: its shards move within a second, it comes back by itself`,
+    '  - npm run shardpay -- status, then drain node-2, then undrain node-2: docs/cli.md',
     '',
-    `  ${style('dim', 'Off: Kafka, Redis, webhooks, further nodes (not built yet). Data is kept; npm start -- --fresh empties it.')}`,
+    `  ${style('dim', 'Off: Kafka, Redis, webhooks (not built yet). Data is kept; npm start -- --fresh empties it.')}`,
     `  ${style('dim', 'Ctrl-C answers what was accepted, then stops.')}`,
     rule('╰', '╯'),
     '',

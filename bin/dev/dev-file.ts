@@ -1,5 +1,6 @@
 /**
- * `.shardpay/dev.json`: what the box says, for scripts. Written when all is ready, removed at the end; a supervisor that
+ * `.shardpay/dev.json`: what the box says, for scripts. Written when all is ready and when a
+ * process was started again, removed at the end; a supervisor that
  * was killed leaves it behind, and the next start removes it first.
  */
 import { rm } from 'node:fs/promises'
@@ -13,6 +14,8 @@ export interface DevFile {
     readonly [audience: string]: string | Readonly<Record<string, string>>
   }
   readonly api_keys: readonly { readonly merchant: string; readonly key: string }[]
+  /** For the operators' API and the CLI `shardpay`. */
+  readonly operator_tokens: readonly { readonly role: string; readonly name: string; readonly token: string }[]
   readonly database_url: string
   readonly processes: readonly { readonly role: string; readonly id: string; readonly pid: number }[]
 }

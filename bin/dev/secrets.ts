@@ -16,11 +16,20 @@ export interface SeedMerchant {
   readonly rate_tier: 'development'
 }
 
+/** For the operators' API of this cluster. */
+export interface OperatorToken {
+  readonly role: 'operator' | 'approver'
+  readonly name: string
+  readonly token: string
+}
+
 export interface Secrets {
   readonly idKeyFile: string
   readonly keySecretFile: string
   readonly stripeSecretKeyFile: string
   readonly seedFile: string
+  readonly operatorTokensFile: string
+  readonly operatorTokens: readonly OperatorToken[]
   readonly merchants: readonly SeedMerchant[]
   /** The id key was made by this start: no data kept from before belongs to it. */
   readonly isNew: boolean
@@ -35,11 +44,14 @@ export async function loadSecrets(directory: string, random: Random): Promise<Se
   await keep(path('key_secret'), hexKey, () => random.hex(32))
   await keep(path('stripe_test_secret_key'), /^sk_test_[0-9a-z]+$/, () => `sk_test_simulated${random.hex(12)}`)
   const seed = await keep(path('merchants.json'), /^\{/, () => newSeed(random))
+  const tokens = await keep(path('operator_tokens.json'), /^\[/, () => newOperatorTokens(random))
   return {
     idKeyFile: path('id_key'),
     keySecretFile: path('key_secret'),
     stripeSecretKeyFile: path('stripe_test_secret_key'),
     seedFile: path('merchants.json'),
+    operatorTokensFile: path('operator_tokens.json'),
+    operatorTokens: parseOperatorTokens(path('operator_tokens.json'), tokens.text),
     merchants: parseSeed(path('merchants.json'), seed.text),
     isNew: idKey.isNew,
   }
@@ -54,6 +66,15 @@ function newSeed(random: Random): string {
   })
   const merchants = [merchant('mer_devBooks', 'Books & Beans'), merchant('mer_devBikes', 'Bikes & Bits')]
   return `${JSON.stringify({ merchants }, null, 2)}\n`
+}
+
+function newOperatorTokens(random: Random): string {
+  const token = (role: OperatorToken['role'], name: string): OperatorToken => ({
+    role,
+    name,
+    token: `op_dev_${random.hex(24)}`,
+  })
+  return `${JSON.stringify([token('operator', 'dev'), token('approver', 'ann'), token('approver', 'ben')], null, 2)}\n`
 }
 
 async function keep(path: string, valid: RegExp, make: () => string): Promise<{ text: string; isNew: boolean }> {
@@ -84,6 +105,21 @@ function parseSeed(path: string, text: string): readonly SeedMerchant[] {
   }
   if (!Array.isArray(merchants) || merchants.length === 0 || !merchants.every(isMerchant)) throw damaged(path)
   return merchants
+}
+
+function parseOperatorTokens(path: string, text: string): readonly OperatorToken[] {
+  let tokens: unknown
+  try {
+    tokens = JSON.parse(text)
+  } catch {
+    throw damaged(path)
+  }
+  const isToken = (each: unknown): each is OperatorToken => {
+    const { role, name, token } = (each ?? {}) as { role?: unknown; name?: unknown; token?: unknown }
+    return typeof role === 'string' && typeof name === 'string' && typeof token === 'string'
+  }
+  if (!Array.isArray(tokens) || !tokens.every(isToken)) throw damaged(path)
+  return tokens
 }
 
 function damaged(path: string): StartError {

@@ -1,18 +1,23 @@
 /**
- * The processes of `npm start`, one after the other, and their end.
+ * The processes of `npm start`, and their end.
  *
- * Starting: secrets, ports, Postgres, migrations, the simulated PSP, the server (node and gateway), then `dev.json`.
- * Ending, in this order: `dev.json` is removed, the server drains (what it accepted is answered), then the simulator, then
- * Postgres. An interrupt while starting waits for the step in progress and ends what there is. A process that dies by itself
- * ends all: a development cluster with a part missing misleads.
+ * Starting: secrets, ports, Postgres, migrations, the simulated PSP, the nodes and the gateway at once, then `dev.json`.
+ * A node or gateway that dies is started again after two seconds, as another incarnation, and `dev.json` follows; its death
+ * is reported to the cluster at once, because the supervisor knows it for certain. Postgres or the simulated PSP dying ends
+ * all: a development cluster with these missing misleads.
+ *
+ * Ending, in this order: `dev.json` is removed, the gateway drains (what it accepted is answered), then the nodes, then the
+ * simulator, then Postgres. An interrupt while starting waits for the step in progress and ends what there is.
  *
  * After kill -9 of the supervisor its children exit by themselves (`runtime/parent.ts`); the embedded Postgres goes on and
  * is ended by the next start.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { migrate } from '../../persistence/migrate.ts'
+import { reportDeath } from '../report-death.ts'
 import type { Configuration } from '../../runtime/config.ts'
 import { maskSecrets } from '../../runtime/log.ts'
 import { systemRandom } from '../../runtime/random.ts'
@@ -21,7 +26,8 @@ import { type DevFile, removeDevFile, writeDevFile } from './dev-file.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { type DevDatabase, openDatabase } from './postgres.ts'
 import { assertPortFree, host } from './ports.ts'
-import { describeExit, type Program, startProgram } from './program.ts'
+import { describeExit, type Exit, type Program, startProgram } from './program.ts'
+import { Respawn, respawnPauseMs } from './respawn.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { StartError } from './start-error.ts'
 
@@ -40,7 +46,6 @@ export interface Cluster extends DevFile {
   readonly merchantUrl: string
   readonly operatorUrl: string
   readonly simulatorUrl: string
-  readonly serverPid: number
   readonly devFile: string
 }
 
@@ -56,10 +61,12 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
 
-const nodeId = 'node-1'
-/** The server answers what it accepted within its own deadlines; this is for a server that hangs. */
+const gatewayId = 'gateway-1'
+/** A process answers what it accepted within its own deadlines; this is for one that hangs. */
 const serverPatienceMs = 60_000
 const simulatorPatienceMs = 5_000
+const readyWithinMs = 30_000
+const readyPollMs = 25
 /** Settings of the supervisor that the server does not know, and would warn of. */
 const onlyTheSupervisors = Object.fromEntries(
   Object.values(startSettings)
@@ -77,7 +84,9 @@ export class Supervisor {
   #lock: Lock | undefined
   #database: DevDatabase | undefined
   #simulator: Program | undefined
-  #server: Program | undefined
+  /** The gateway first: that is the order of their ending. */
+  #servers: Respawn[] = []
+  #content: DevFile | undefined
   /** Ended by itself, and reported. */
   readonly #dead = new Set<Program>()
 
@@ -129,29 +138,27 @@ export class Supervisor {
 
     const simulator = await this.#step('simulated Stripe', () => this.#startSimulator(empty))
     const simulatorUrl = urlIn(simulator, simulator.ready['url'])
-    const server = await this.#step('server: node and gateway', () =>
-      this.#startServer(secrets, database.url, simulatorUrl),
-    )
-    const urls = (server.ready['urls'] ?? {}) as Record<string, string>
-    const merchant = urlIn(server, urls['merchant'])
-    const operator = urlIn(server, urls['operator'])
+    const nodeIds = Array.from({ length: config.nodes }, (_, index) => `node-${index + 1}`)
+    const title = `${nodeIds.length} node${nodeIds.length === 1 ? '' : 's'} and a gateway`
+    const gateway = await this.#step(title, () => this.#startServers(nodeIds, secrets, database.url, simulatorUrl))
+    const urls = (gateway.ready['urls'] ?? {}) as Record<string, string>
+    const merchant = urlIn(gateway, urls['merchant'])
+    const operator = urlIn(gateway, urls['operator'])
+    await this.#step('every shard has an owner', () => readyAt(operator, this.#abort.signal))
     const content: DevFile = {
       urls: { ...urls, merchant, operator, simulators: { stripe: simulatorUrl } },
       api_keys: secrets.merchants.map(({ id, api_key }) => ({ merchant: id, key: api_key })),
+      operator_tokens: secrets.operatorTokens,
       database_url: database.url,
-      processes: [
-        { role: 'node', id: nodeId, pid: server.pid },
-        { role: 'simulator', id: 'stripe', pid: simulator.pid },
-        ...(database.embedded ? [{ role: 'postgres', id: 'postgres', pid: database.embedded.pid }] : []),
-      ],
+      processes: this.#processes(simulator),
     }
+    this.#content = content
     await writeDevFile(this.#devFile, content)
     return {
       ...content,
       merchantUrl: merchant,
       operatorUrl: operator,
       simulatorUrl,
-      serverPid: server.pid,
       devFile: this.#devFile,
     }
   }
@@ -161,13 +168,16 @@ export class Supervisor {
     this.#stopping = true
     const problems: string[] = []
     if (this.#lock !== undefined) await removeDevFile(this.#devFile)
-    for (const [program, patienceMs] of [
-      [this.#server, serverPatienceMs],
-      [this.#simulator, simulatorPatienceMs],
-    ] as const) {
-      if (program === undefined || this.#dead.has(program)) continue
-      const exit = await program.stop(patienceMs)
-      if (exit.code !== 0) problems.push(`${program.name} ended ${describeExit(exit)}`)
+    const [gateway, ...nodes] = this.#servers
+    const stopServer = async (server: Respawn | undefined): Promise<void> => {
+      const exit = await server?.stop(serverPatienceMs)
+      if (exit !== undefined && exit.code !== 0) problems.push(`${server?.name} ended ${describeExit(exit)}`)
+    }
+    await stopServer(gateway)
+    await Promise.all(nodes.map(stopServer))
+    if (this.#simulator !== undefined && !this.#dead.has(this.#simulator)) {
+      const exit = await this.#simulator.stop(simulatorPatienceMs)
+      if (exit.code !== 0) problems.push(`${this.#simulator.name} ended ${describeExit(exit)}`)
     }
     await this.#database?.embedded?.stop()
     await this.#lock?.release()
@@ -177,7 +187,7 @@ export class Supervisor {
   /** Ends everything now; accepted requests go unanswered, as in a crash. */
   async kill(): Promise<void> {
     this.#stopping = true
-    this.#server?.kill()
+    for (const server of this.#servers) server.kill()
     this.#simulator?.kill()
     await this.#database?.embedded?.kill('SIGQUIT')
     if (this.#lock !== undefined) await removeDevFile(this.#devFile)
@@ -210,25 +220,94 @@ export class Supervisor {
     return this.#simulator
   }
 
-  async #startServer(secrets: Secrets, databaseUrl: string, simulatorUrl: string): Promise<Program> {
+  /** All at once; resolves with the gateway when all are ready. */
+  async #startServers(
+    nodeIds: readonly string[],
+    secrets: Secrets,
+    databaseUrl: string,
+    simulatorUrl: string,
+  ): Promise<Program> {
     const { config } = this.#options
-    this.#server = await this.#startProgram('server', 'bin/server.ts', {
+    const common = {
       ...onlyTheSupervisors,
       DATABASE_URL: databaseUrl,
       DATABASE_URL_FILE: '',
-      SHARDPAY_NODE_ID: nodeId,
-      SHARDPAY_MERCHANT_HOST: host,
-      SHARDPAY_MERCHANT_PORT: String(config.merchantPort),
+      SHARDPAY_LINK_HOST: host,
       SHARDPAY_OPERATOR_HOST: host,
-      SHARDPAY_OPERATOR_PORT: String(config.operatorPort),
       SHARDPAY_ID_KEY_FILE: secrets.idKeyFile,
       SHARDPAY_KEY_SECRET_FILE: secrets.keySecretFile,
-      SHARDPAY_STRIPE_TEST_URL: simulatorUrl,
-      SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: secrets.stripeSecretKeyFile,
-      SHARDPAY_SEED_FILE: secrets.seedFile,
       SHARDPAY_LOG_LEVEL: config.logLevel,
+      SHARDPAY_PUBLIC_URL: `http://${host}:${config.merchantPort}`,
+    }
+    const gateway = this.#respawn(gatewayId, databaseUrl, {
+      ...common,
+      SHARDPAY_ROLES: 'gateway,operator',
+      SHARDPAY_MERCHANT_HOST: host,
+      SHARDPAY_MERCHANT_PORT: String(config.merchantPort),
+      SHARDPAY_OPERATOR_PORT: String(config.operatorPort),
+      SHARDPAY_OPERATOR_TOKENS_FILE: secrets.operatorTokensFile,
+      SHARDPAY_SEED_FILE: secrets.seedFile,
     })
-    return this.#server
+    const nodes = nodeIds.map((node) =>
+      this.#respawn(node, databaseUrl, {
+        ...common,
+        SHARDPAY_ROLES: 'node',
+        SHARDPAY_OPERATOR_PORT: '0',
+        SHARDPAY_STRIPE_TEST_URL: simulatorUrl,
+        SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: secrets.stripeSecretKeyFile,
+      }),
+    )
+    this.#servers = [gateway, ...nodes]
+    const [program] = await allOrFirstError(this.#servers.map((server) => server.start()))
+    if (program === undefined) throw new StartError('process_failed', 'no gateway was started')
+    return program
+  }
+
+  #respawn(name: string, databaseUrl: string, environment: Readonly<Record<string, string | undefined>>): Respawn {
+    const start = (): Promise<Program> =>
+      startProgram({
+        name,
+        file: join(root, 'bin/server.ts'),
+        environment: { ...environment, SHARDPAY_NODE_ID: name },
+        show: (line) => this.#options.show(`[${name}] ${line}`),
+        signal: this.#abort.signal,
+      })
+    return new Respawn(name, start, {
+      died: (dead, exit) => void this.#serverDied(dead, exit, databaseUrl),
+      respawned: (program) => {
+        this.#options.show(`[${name}] runs again as process ${program.pid}`)
+        void this.#rewriteDevFile()
+      },
+      gaveUp: (how, lastLines) => this.#died.resolve({ what: name, how, lastLines }),
+    })
+  }
+
+  async #serverDied(dead: Program, exit: Exit, databaseUrl: string): Promise<void> {
+    this.#options.show(`[${dead.name}] ended ${describeExit(exit)}: started again in ${respawnPauseMs / 1000} s`)
+    const { node, incarnation } = dead.ready
+    if (typeof node !== 'string' || typeof incarnation !== 'string') return
+    try {
+      await reportDeath(databaseUrl, { node, incarnation })
+    } catch (error) {
+      // The others find out by themselves, later.
+      this.#options.show(`[${dead.name}] its death could not be reported: ${maskSecrets(String(error))}`)
+    }
+  }
+
+  #processes(simulator: Program): DevFile['processes'] {
+    const { embedded } = this.#database ?? {}
+    return [
+      ...[...this.#servers.slice(1), ...this.#servers.slice(0, 1)].flatMap(({ name, program }) =>
+        program === undefined ? [] : [{ role: name === gatewayId ? 'gateway' : 'node', id: name, pid: program.pid }],
+      ),
+      { role: 'simulator', id: 'stripe', pid: simulator.pid },
+      ...(embedded ? [{ role: 'postgres', id: 'postgres', pid: embedded.pid }] : []),
+    ]
+  }
+
+  async #rewriteDevFile(): Promise<void> {
+    if (this.#stopping || this.#content === undefined || this.#simulator === undefined) return
+    await writeDevFile(this.#devFile, { ...this.#content, processes: this.#processes(this.#simulator) })
   }
 
   async #startProgram(
@@ -252,6 +331,28 @@ export class Supervisor {
     })
     return program
   }
+}
+
+/** Waits for all to settle, so that what did start is known and can be ended. */
+async function allOrFirstError<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+  const settled = await Promise.allSettled(promises)
+  const failed = settled.find((each) => each.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+}
+
+/** Resolves when the process says that it is ready. */
+async function readyAt(operatorUrl: string, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + readyWithinMs
+  let reasons = ''
+  while (performance.now() < until) {
+    signal.throwIfAborted()
+    const response = await fetch(`${operatorUrl}/readyz`, { signal })
+    if (response.ok) return
+    reasons = ((await response.json()) as { reasons?: readonly string[] }).reasons?.join(', ') ?? ''
+    await delay(readyPollMs, undefined, { signal })
+  }
+  throw new StartError('process_failed', `the gateway is not ready after ${readyWithinMs} ms: ${reasons}`)
 }
 
 async function migrated(url: string): Promise<void> {

@@ -47,6 +47,20 @@ async function statusOf(dev: DevFile, id: string): Promise<number> {
   return (await fetch(`${dev.urls.merchant}/v1/payments/${id}`, { headers })).status
 }
 
+/** Of a process in dev.json as it is now; undefined while it is not there. */
+function pidOf({ devFile }: DevCluster, id: string | undefined): number | undefined {
+  const { processes } = JSON.parse(readFileSync(devFile, 'utf8')) as DevFile
+  return processes.find((each) => each.id === id)?.pid
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error('it did not become so within 20 s')
+    await pause(50)
+  }
+}
+
 test('npm start prints the box; its curl answers 201, and again byte-identically with Idempotent-Replayed', async () => {
   const started = cluster.start({ npm: true })
   const dev = await started.ready
@@ -67,6 +81,7 @@ test('npm start prints the box; its curl answers 201, and again byte-identically
   expect(paymentIn(answers[0]?.body ?? '')).toMatchObject({ status: 'captured' })
 
   expect(dev.api_keys).toHaveLength(2)
+  expect(dev.operator_tokens.map(({ role }) => role)).toEqual(['operator', 'approver', 'approver'])
   expect(dev.processes[0]).toMatchObject({ role: 'node', id: 'node-1' })
   started.kill('SIGTERM')
   expect(await started.exited).toBe(0)
@@ -132,12 +147,40 @@ test('after kill -9 of the supervisor its children exit, and the next start ends
   expect(await statusOf(after, id)).toBe(200)
 })
 
-test('a process that dies by itself ends the cluster with exit code 1, and is named', async () => {
+test('a node killed while payments run is replaced by the others at once, comes back by itself, and nothing is lost', async () => {
   const started = cluster.start()
   const dev = await started.ready
-  process.kill(dev.processes[0]?.pid ?? 0, 'SIGKILL')
+  const victim = dev.processes.find(({ role }) => role === 'node')
+  const answers: Awaited<ReturnType<typeof pay>>[] = []
+  for (let n = 0; n < 60; n += 1) {
+    if (n === 20) process.kill(victim?.pid ?? 0, 'SIGKILL')
+    answers.push(await pay(dev, `through-${n}`))
+  }
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201))
+  await until(() => pidOf(cluster, victim?.id) !== victim?.pid)
+  expect(started.output()).toContain(`[${victim?.id}] ended by SIGKILL: started again in 2 s`)
+  for (const [n, answer] of answers.entries()) {
+    expect(await pay(dev, `through-${n}`)).toEqual({ status: 201, text: answer.text, replayed: true })
+  }
+  started.kill('SIGTERM')
+  expect(await started.exited).toBe(0)
+})
+
+test('a gateway killed comes back on its port', async () => {
+  const dev = await cluster.start().ready
+  const gateway = dev.processes.find(({ role }) => role === 'gateway')
+  const { text } = await pay(dev, 'before')
+  process.kill(gateway?.pid ?? 0, 'SIGKILL')
+  await until(() => pidOf(cluster, gateway?.id) !== gateway?.pid)
+  expect(await pay(dev, 'before')).toEqual({ status: 201, text, replayed: true })
+})
+
+test('the simulated PSP dying by itself ends the cluster with exit code 1, and is named', async () => {
+  const started = cluster.start()
+  const dev = await started.ready
+  process.kill(dev.processes.find(({ role }) => role === 'simulator')?.pid ?? 0, 'SIGKILL')
   expect(await started.exited).toBe(1)
-  expect(started.output()).toContain('server ended by SIGKILL, unasked')
+  expect(started.output()).toContain('simulated Stripe ended by SIGKILL, unasked')
   expect(existsSync(cluster.devFile)).toBe(false)
   for (const { role, pid } of dev.processes) expect(await isAlive(pid), role).toBe(false)
 })
@@ -186,7 +229,7 @@ test('DATABASE_URL replaces the embedded Postgres, which is then left running', 
     const started = cluster.start({ environment: { DATABASE_URL: postgres.url } })
     const dev = await started.ready
     expect(dev.database_url).toBe(postgres.url)
-    expect(dev.processes.map(({ role }) => role)).toEqual(['node', 'simulator'])
+    expect(dev.processes.map(({ role }) => role)).toEqual(['node', 'node', 'node', 'gateway', 'simulator'])
     expect((await pay(dev, 'elsewhere')).status).toBe(201)
     started.kill('SIGTERM')
     expect(await started.exited).toBe(0)

@@ -1,0 +1,197 @@
+/**
+ * What every process of a cluster has, whatever its roles: membership as the first database tells it, the owners of all
+ * shards, links to the others, and the router over them. A node renews its lease here; a gateway only watches.
+ */
+import { join } from 'node:path'
+import { createClusterRouter, type ClusterRouter } from '../cluster/cluster-router.ts'
+import { type ClusterLimits, clusterLimits } from '../cluster/cluster-limits.ts'
+import type { Links } from '../cluster/link.ts'
+import { createLinks } from '../cluster/links.ts'
+import { type Incarnation, type Role, sameIncarnation } from '../cluster/member.ts'
+import { MembershipAgent, type MembershipEnd } from '../cluster/membership.ts'
+import { OwnerWatch } from '../cluster/owner-watch.ts'
+import { OwnerTable } from '../cluster/owners.ts'
+import type { Router } from '../cluster/router.ts'
+import { StatusBoard } from '../cluster/status-board.ts'
+import type { ProcessStatus } from '../cluster/status.ts'
+import { LinkTls } from '../cluster/tls.ts'
+import { createWsNetwork } from '../cluster/ws-network.ts'
+import { shardCount } from '../domain/ids.ts'
+import { PostgresHints } from '../persistence/hints.ts'
+import type { JournalDatabase } from '../persistence/journal-databases.ts'
+import { PostgresOwnerStore } from '../persistence/owner-store.ts'
+import { PostgresLeaseStore } from '../persistence/postgres-lease-store.ts'
+import { assert } from '../runtime/assert.ts'
+import { systemClock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { createClusterMetrics } from './cluster-metrics.ts'
+
+/** Links are made anew within this time after a certificate changed. */
+const recycleWithinMs = 60_000
+
+export interface ClusterOptions {
+  readonly self: Incarnation
+  readonly roles: readonly Role[]
+  readonly build: string
+  /** In order of shard; the first holds the membership. */
+  readonly databases: readonly JournalDatabase[]
+  readonly link: {
+    readonly host: string
+    readonly port: number
+    readonly address?: string
+    readonly tlsDirectory?: string
+  }
+  /** The shards of this process, where it is a node; known after the host was made. */
+  readonly local: () => Router | undefined
+  readonly log: Log
+  readonly metrics: Metrics
+  /** This process was declared dead, or stood still for longer than its lease: it must end at once. */
+  readonly ended: (reason: MembershipEnd) => void
+}
+
+export interface Cluster {
+  readonly self: Incarnation
+  readonly links: Links
+  readonly leases: PostgresLeaseStore
+  readonly membership: MembershipAgent
+  readonly limits: ClusterLimits
+  readonly owners: OwnerTable
+  readonly watch: OwnerWatch
+  readonly router: ClusterRouter
+  readonly board: StatusBoard
+  /** Where others reach this process's links; empty where it does not listen. */
+  readonly address: string
+  /** Shards without an owner that lives and can be reached. */
+  unreachableShards(): number
+  stop(): Promise<void>
+}
+
+export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
+  const { self, roles, build, databases, log, metrics } = options
+  const isNode = roles.includes('node')
+  const clusterLog = log.child({ component: 'cluster' })
+  const clusterMetrics = createClusterMetrics(metrics)
+  const [membershipDatabase] = databases
+  assert(membershipDatabase !== undefined, 'a cluster has a database')
+  const store = await PostgresLeaseStore.connect({ databaseUrl: membershipDatabase.url, self, log: clusterLog })
+  const hints = await PostgresHints.start({ databases, self, clock: systemClock, log: clusterLog })
+  const owners = new OwnerTable(shardCount)
+  const limits = clusterLimits()
+  const ownerStore = new PostgresOwnerStore({ databases, self, log: clusterLog })
+  const watch = new OwnerWatch({ table: owners, store: ownerStore, hints, clock: systemClock, limits })
+  const { host, port, address: advertise, tlsDirectory } = options.link
+  const tls = tlsDirectory === undefined ? undefined : linkTls(tlsDirectory, clusterLog, metrics)
+  const network = createWsNetwork({
+    host,
+    port,
+    ...(advertise !== undefined && { advertise }),
+    ...(tls !== undefined && { tls }),
+  })
+  const links = createLinks({
+    self: { ...self, roles, build },
+    network,
+    clock: systemClock,
+    random: systemRandom,
+    observer: clusterMetrics.links,
+  })
+  const membership = new MembershipAgent({
+    self: isNode ? self : undefined,
+    store,
+    hints,
+    clock: systemClock,
+    limits,
+    observer: {
+      ended: options.ended,
+      declaredDead: ({ node }, why) => {
+        clusterMetrics.declaredDead()
+        clusterLog.warn({ peer: node, reason: why }, 'declared dead')
+      },
+      failed: (what, error) => clusterLog.debug({ kind: what, error }, 'the membership database did not answer'),
+    },
+  })
+  const router = createClusterRouter({
+    self,
+    local: { route: (envelope) => options.local()?.route(envelope) ?? notOwned() },
+    owners,
+    links,
+    living: (incarnation) => membership.lives(incarnation),
+    refresh: () => void watch.refresh(),
+    clock: systemClock,
+    random: systemRandom,
+    observer: clusterMetrics.router,
+  })
+  const board = new StatusBoard(systemClock)
+  // Links made under certificates of before are replaced, so that a certificate that was taken back stops working.
+  tls?.onChange(() => links.recycle(recycleWithinMs))
+  links.on({
+    gone: (incarnation) => membership.gone(incarnation),
+    told: (_from, topic, body) => {
+      if (topic === 'status') board.hear(body as ProcessStatus)
+    },
+  })
+  const address = isNode ? await links.listen() : ''
+  await membership.start({ address, build })
+  const connect = (): void => {
+    links.connectTo(membership.membership.leases.filter((lease) => !sameIncarnation(lease, self)))
+  }
+  membership.onChange(connect)
+  connect()
+  await watch.start()
+  clusterMetrics.observe({ owners, links, router })
+
+  return {
+    self,
+    links,
+    leases: store,
+    membership,
+    limits,
+    owners,
+    watch,
+    router,
+    board,
+    address,
+    unreachableShards: () =>
+      owners.all.filter(
+        ({ owner, released }) =>
+          owner === undefined || released || !(sameIncarnation(owner, self) || links.to(owner) !== undefined),
+      ).length,
+    async stop() {
+      router.stop()
+      watch.stop()
+      membership.stop()
+      await links.close()
+      tls?.close()
+      await Promise.all([store.close(), hints.close(), ownerStore.close()])
+    },
+  }
+}
+
+function linkTls(directory: string, log: Log, metrics: Metrics): LinkTls {
+  const file = (name: string): string => join(directory, name)
+  const tls = new LinkTls({
+    files: { certFile: file('cert.pem'), keyFile: file('key.pem'), caFile: file('ca.pem') },
+    clock: systemClock,
+    observer: {
+      reloaded: () => log.info({}, 'the certificate of links was taken up'),
+      rejected: (error) => log.error({ error }, 'the new certificate of links is not used: the old one stays'),
+    },
+  })
+  metrics.gauge({
+    name: 'tls_cert_expiry_seconds',
+    help: 'Until the loaded certificate expires; below zero once it has.',
+    labels: ['role'],
+    collect: (each) => each.set({ role: 'link' }, tls.expirySeconds),
+  })
+  return tls
+}
+
+function notOwned(): Promise<{ kind: 'unavailable'; certainty: 'not_accepted'; reason: string; retryAfterMs: number }> {
+  return Promise.resolve({
+    kind: 'unavailable',
+    certainty: 'not_accepted',
+    reason: 'shard_not_owned',
+    retryAfterMs: 100,
+  })
+}

@@ -1,0 +1,78 @@
+/** The operators' ports over a cluster's parts: what is known of it, what may be done to it, what its journal says. */
+import { unpack } from 'msgpackr'
+import { decodeDecision } from '../actors/codec.ts'
+import { type MoveRefusal, MoveRefused } from '../cluster/hand-off-wire.ts'
+import {
+  type ClusterOperations,
+  ClusterRefusal,
+  type ClusterRefusalCode,
+  type JournalEntry,
+  type JournalReader,
+} from '../gateway/operator/deps.ts'
+import type { HistoryRow, JournalHistory } from '../persistence/journal-history.ts'
+import type { Cluster } from './cluster.ts'
+import { type LocalMover, moveShard } from './move-shard.ts'
+
+const refusals: Readonly<Record<MoveRefusal, ClusterRefusalCode>> = {
+  already_there: 'shard_already_there',
+  not_owner: 'shard_not_owned',
+  shard_busy: 'move_in_progress',
+  not_released: 'move_in_progress',
+  overloaded: 'move_in_progress',
+  not_taken: 'action_outcome_unknown',
+  unknown_outcome: 'action_outcome_unknown',
+  node_unknown: 'node_not_available',
+  node_not_living: 'node_not_available',
+  node_draining: 'node_not_available',
+  node_takes_none: 'node_not_available',
+  shard_pinned: 'node_not_available',
+  no_link: 'node_not_available',
+  stopping: 'node_not_available',
+  malformed: 'node_not_available',
+  not_allowed: 'node_not_available',
+}
+
+export function createOperations(cluster: Cluster, local: () => LocalMover | undefined): ClusterOperations {
+  return {
+    view: () => ({
+      processes: cluster.board.all,
+      membership: cluster.membership.membership,
+      owners: cluster.owners.all,
+    }),
+    async move(shard, to) {
+      try {
+        return await moveShard(cluster, local(), shard, to, 'operator')
+      } catch (error) {
+        if (!(error instanceof MoveRefused)) throw error
+        throw new ClusterRefusal(refusals[error.code] ?? 'action_outcome_unknown', { cause: error })
+      }
+    },
+    async change(change) {
+      try {
+        await cluster.leases.change(change)
+      } catch (error) {
+        throw new ClusterRefusal('action_outcome_unknown', { cause: error })
+      }
+      await cluster.membership.refresh()
+    },
+  }
+}
+
+const epochEntity = '0'.repeat(32)
+
+export function createJournalReader(history: JournalHistory): JournalReader {
+  return {
+    entity: async (key, after, limit) => (await history.entity(key, after, limit)).map(entryOf),
+    shard: async (shard, position, limit) => (await history.shard(shard, position, limit)).map(entryOf),
+  }
+}
+
+function entryOf({ data, opened, ...row }: HistoryRow): JournalEntry {
+  const writer = opened === null ? {} : (unpack(opened) as { node?: unknown; incarnation?: unknown })
+  return {
+    ...row,
+    ...(typeof writer.node === 'string' && { node: writer.node }),
+    ...(typeof writer.incarnation === 'string' && { incarnation: writer.incarnation }),
+    events: row.entity === epochEntity ? [] : decodeDecision<object>(data, null).events,
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The journal as operators read it: committed rows, in order, with the incarnation that wrote them. The private part is not
+ * read at all. Reads go to connections of their own, so that whoever looks at history delays no actor.
+ */
+import type { EntityKey } from '../actors/journal.ts'
+import type { Incarnation } from '../cluster/member.ts'
+import { assert } from '../runtime/assert.ts'
+import { sessionTag } from './connection.ts'
+import { DatabasePool } from './database-pool.ts'
+import type { JournalDatabase } from './journal-databases.ts'
+import { journalLimits } from './journal-limits.ts'
+
+export interface HistoryRow {
+  readonly shard: number
+  readonly position: number
+  /** 32 hexadecimal digits; zeros: an epoch record. */
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  readonly command: string
+  readonly type: string
+  /** Unix ms. */
+  readonly at: number
+  readonly data: Buffer
+  /** Of the epoch record of the row's epoch; null where that is missing. */
+  readonly opened: Buffer | null
+}
+
+const columns = `j.shard, j.position, encode(j.entity, 'hex') AS entity, j.seq, j.epoch, encode(j.command, 'hex') AS command,
+  j.type, j.at, j.data,
+  (SELECT e.data FROM journal e
+    WHERE e.shard = j.shard AND e.entity = '\\x00000000000000000000000000000000' AND e.seq = j.epoch) AS opened`
+
+/** Two connections per database: operators are few. */
+const connectionsMax = 2
+
+export class JournalHistory {
+  readonly #databases: readonly (JournalDatabase & { readonly pool: DatabasePool })[]
+
+  constructor(databases: readonly JournalDatabase[], self: Incarnation) {
+    const limits = journalLimits({ poolMax: connectionsMax })
+    this.#databases = databases.map((database) => {
+      const pool = new DatabasePool({
+        databaseUrl: database.url,
+        applicationName: `${sessionTag(self)}history`,
+        limits,
+        connected: () => undefined,
+        // the next query opens another one
+        failed: () => undefined,
+      })
+      return { ...database, pool }
+    })
+  }
+
+  /** Decisions of an entity after sequence `after`, at most `limit`. @throws {JournalError} `journal_unavailable`. */
+  entity({ shard, entity }: EntityKey, after: number, limit: number): Promise<readonly HistoryRow[]> {
+    return this.#poolOf(shard).query<HistoryRow>({
+      name: 'history_of_entity',
+      text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.entity = decode($2, 'hex') AND j.seq > $3
+        ORDER BY j.seq LIMIT $4`,
+      values: [shard, entity, after, limit],
+    })
+  }
+
+  /** Rows of a shard after `position`, epoch records included, at most `limit`. @throws as {@link JournalHistory.entity}. */
+  shard(shard: number, position: number, limit: number): Promise<readonly HistoryRow[]> {
+    return this.#poolOf(shard).query<HistoryRow>({
+      name: 'history_of_shard',
+      text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`,
+      values: [shard, position, limit],
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#databases.map(({ pool }) => pool.close()))
+  }
+
+  #poolOf(shard: number): DatabasePool {
+    const database = this.#databases.find(({ first, last }) => shard >= first && shard <= last)
+    assert(database !== undefined, 'a shard has a database', { shard })
+    return database.pool
+  }
+}
