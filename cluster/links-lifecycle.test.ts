@@ -32,6 +32,23 @@ describe('a process is gone', () => {
     expect(a.saw).toHaveLength(2)
   })
 
+  test('which is said once, even where it turns out to live', async () => {
+    const [a, b] = await pair()
+    b.links.connectTo([])
+    await rig.run(2_000)
+    // it lives, and is not listening any more
+    await rig.network.networkOf('node-2').close()
+    rig.network.reset('node-1', 'node-2')
+    await rig.run(100)
+    b.links.connectTo([wanted(a)])
+    await rig.run(2_000)
+    rig.network.reset('node-1', 'node-2')
+    b.links.connectTo([])
+    await rig.run(2_000)
+    expect(a.saw).toEqual(['down node-2/a reset', 'gone node-2/a', 'up node-2/a', 'down node-2/a reset'])
+    expect(a.counts.failedDials).toBeGreaterThan(2)
+  })
+
   test('but not for a reset alone: the link comes back', async () => {
     const [a, b] = await pair()
     await rig.run(2_000)
@@ -144,6 +161,7 @@ describe('a goodbye', () => {
     rig.network.stop('node-2')
     await rig.run(5_000)
     expect(a.saw).toEqual(['down node-2/a closed'])
+    expect(a.counts.failedDials).toBe(0)
     const fresh = await rig.start('node-2', { incarnation: 'b' })
     a.links.connectTo([wanted(fresh)])
     await rig.run(10)

@@ -16,7 +16,7 @@ export interface TestProcess {
   /** `up node/incarnation`, `down node/incarnation reset`, `gone …`, `told … topic`, `refused reason`, in order. */
   readonly saw: string[]
   readonly dropped: string[]
-  readonly frames: { sent: number; messages: number }
+  readonly counts: { sent: number; messages: number; failedDials: number }
 }
 
 export interface ProcessOptions {
@@ -40,16 +40,17 @@ export class LinkRig {
   async start(node: string, options: ProcessOptions = {}): Promise<TestProcess> {
     const saw: string[] = []
     const dropped: string[] = []
-    const frames = { sent: 0, messages: 0 }
+    const counts = { sent: 0, messages: 0, failedDials: 0 }
     const observer: LinksObserver = {
       refused: (reason, peer) => void saw.push(`refused ${peer === undefined ? '' : `${nameOf(peer)} `}${reason}`),
       refusedBy: (reason) => void saw.push(`refused by ${reason}`),
       malformed: (problem) => void saw.push(`malformed ${problem}`),
+      dialFailed: () => void (counts.failedDials += 1),
       dropped: (what) => void dropped.push(what),
       handlerFailed: (method) => void saw.push(`failed ${method}`),
       frameSent(_bytes, messages) {
-        frames.sent += 1
-        frames.messages += messages
+        counts.sent += 1
+        counts.messages += messages
       },
     }
     const self = { node, incarnation: options.incarnation ?? 'a', roles: options.roles ?? ['node'], build: 'test' }
@@ -69,7 +70,7 @@ export class LinkRig {
       told: (from, topic) => void saw.push(`told ${nameOf(from)} ${topic}`),
     })
     const address = await links.listen()
-    const process = { links, peer: { ...self, protocol: 1 }, address, saw, dropped, frames }
+    const process = { links, peer: { ...self, protocol: 1 }, address, saw, dropped, counts }
     this.#processes.push(process)
     return process
   }

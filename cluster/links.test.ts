@@ -85,11 +85,11 @@ describe('calls', () => {
   test('queued within a turn leave as one frame', async () => {
     const [a, b] = await pair()
     b.links.onCall('echo', (_from, body) => Promise.resolve(body))
-    const before = a.frames.sent
+    const before = a.counts.sent
     const calls = Array.from({ length: 100 }, (_, index) => linkTo(a, b).call('echo', index, { timeoutMs: 1_000 }))
     await rig.run(10)
     await Promise.all(calls)
-    expect(a.frames.sent - before).toBe(1)
+    expect(a.counts.sent - before).toBe(1)
   })
 
   test('too large for one frame together are split, in order', async () => {
@@ -106,7 +106,7 @@ describe('calls', () => {
     await rig.run(20)
     expect(await Promise.all(calls)).toEqual(calls.map(() => undefined))
     expect(seen).toEqual(calls.map((_, index) => index))
-    expect(a.frames.sent).toBeGreaterThan(10)
+    expect(a.counts.sent).toBeGreaterThan(10)
   })
 
   test('that cannot be carried are refused alone', async () => {
@@ -209,13 +209,13 @@ describe('calls', () => {
     const [a, b] = await pair({ limits: { pipeHighBytes: 1_000, frameBytesTarget: 500 } })
     b.links.onCall('take', () => Promise.resolve(undefined))
     rig.network.cut('node-1', 'node-2')
-    const before = a.frames.sent
+    const before = a.counts.sent
     const calls: Promise<unknown>[] = []
     for (let round = 0; round < 10; round += 1) {
       calls.push(linkTo(a, b).call('take', 'x'.repeat(600), { timeoutMs: 10_000 }))
       await rig.run(2)
     }
-    expect(a.frames.sent - before).toBe(2)
+    expect(a.counts.sent - before).toBe(2)
     linkTo(a, b).tell('hint', 1)
     expect(a.dropped).toEqual(['tell'])
     rig.network.healAll()
