@@ -12,11 +12,11 @@ afterEach(() => rig.close())
 
 const wanted = ({ peer, address }: TestProcess) => ({ node: peer.node, incarnation: peer.incarnation, address })
 
-async function pair(): Promise<[TestProcess, TestProcess]> {
+async function pair(settleMs = 50): Promise<[TestProcess, TestProcess]> {
   const [a, b] = [await rig.start('node-1'), await rig.start('node-2')]
   a.links.connectTo([wanted(b)])
   b.links.connectTo([wanted(a)])
-  await rig.run(50)
+  await rig.run(settleMs)
   for (const { saw } of [a, b]) saw.length = 0
   return [a, b]
 }
@@ -189,23 +189,34 @@ describe('a goodbye', () => {
 })
 
 describe('recycling', () => {
-  test('replaces every link under traffic without failing a call', async () => {
-    const [a, b] = await pair()
+  test.each([
+    ['both ends', 1],
+    ['both ends', 2],
+    ['node-1', 3],
+    ['node-1', 4],
+    ['node-2', 5],
+    ['node-2', 6],
+  ])('replaces every link without failing a call of %s (seed %i)', async (caller, seed) => {
+    // slow enough that calls on the old link cross the news of the new one
+    rig = new LinkRig(seed, { min: 1, max: 30 })
+    const [a, b] = await pair(500)
     for (const { links } of [a, b]) links.onCall('echo', (_from, body) => Promise.resolve(body))
+    const ways = [[a, b] as const, [b, a] as const]
+    const callers = ways.filter(([{ peer }]) => caller === 'both ends' || caller === peer.node)
     const first = a.links.to(b.peer)
     const answers: Promise<unknown>[] = []
     a.links.recycle(500)
     b.links.recycle(500)
-    for (let round = 0; round < 2_000; round += 1) {
-      for (const [from, to] of [[a, b] as const, [b, a] as const]) {
+    for (let round = 0; round < 1_500; round += 1) {
+      for (const [from, to] of callers) {
         const link = from.links.to(to.peer)
         if (link === undefined) throw new Error('there is always a link')
         answers.push(link.call('echo', round, { timeoutMs: 1_000 }))
       }
       await rig.run(1)
     }
-    await rig.run(50)
-    expect(await Promise.all(answers)).toHaveLength(4_000)
+    await rig.run(500)
+    expect(await Promise.all(answers)).toHaveLength(1_500 * callers.length)
     expect(a.links.to(b.peer)).not.toBe(first)
     expect(first?.isOpen).toBe(false)
     expect(new Set(a.saw)).toEqual(new Set(['up node-2/a', 'down node-2/a replaced']))

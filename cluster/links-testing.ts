@@ -32,9 +32,9 @@ export class LinkRig {
   readonly network: MemoryNetwork
   readonly #processes: TestProcess[] = []
 
-  constructor(seed = 1) {
+  constructor(seed = 1, latencyMs = { min: 0.2, max: 1 }) {
     this.#random = seededRandom(seed)
-    this.network = new MemoryNetwork({ clock: this.clock, random: this.#random })
+    this.network = new MemoryNetwork({ clock: this.clock, random: this.#random, latencyMs })
   }
 
   async start(node: string, options: ProcessOptions = {}): Promise<TestProcess> {
