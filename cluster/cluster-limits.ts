@@ -28,6 +28,8 @@ export interface ClusterLimits {
 
   /** The controller looks at everything this often, whether anything was said to have changed or not. */
   readonly controlEveryMs: number
+  /** News of owners are looked at together for so long. */
+  readonly ownerNewsMs: number
   /** A node that has just started takes nothing yet: the others of a cluster that starts may be about to. */
   readonly joinSettleMs: number
   /** Placement moves nothing until members and policy have been the same for this long. Shards of the dead do not wait. */
@@ -71,6 +73,7 @@ export const defaultClusterLimits: ClusterLimits = {
   leaveTimeoutMs: 2_000,
 
   controlEveryMs: 1_000,
+  ownerNewsMs: 20,
   joinSettleMs: 500,
   placementSettleMs: 1_000,
   dwellMs: 2_000,
