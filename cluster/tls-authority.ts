@@ -3,12 +3,14 @@
  * no revocation and no register; production certificates come from an authority that has.
  */
 import './tls-reflect.ts'
-import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import type { PipeIdentity } from './link.ts'
 import { identityUri } from './tls-identity.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+
+/** Of the global `crypto`: whose types those are depends on whether some file asks for a browser's. */
+type Keys = x509.X509CertificateCreateSelfSignedParams['keys']
 
 export interface Validity {
   readonly notBefore: Date
@@ -23,12 +25,12 @@ export interface Issued {
 
 export class DevelopmentAuthority {
   readonly #certificate: x509.X509Certificate
-  readonly #keys: webcrypto.CryptoKeyPair
+  readonly #keys: Keys
   /** PEM. */
   readonly certificate: string
   readonly key: string
 
-  private constructor(certificate: x509.X509Certificate, keys: webcrypto.CryptoKeyPair, key: string) {
+  private constructor(certificate: x509.X509Certificate, keys: Keys, key: string) {
     this.#certificate = certificate
     this.#keys = keys
     this.certificate = `${certificate.toString('pem')}\n`
@@ -56,8 +58,8 @@ export class DevelopmentAuthority {
     const known = new x509.X509Certificate(certificate)
     const [der] = x509.PemConverter.decode(key)
     if (der === undefined) throw new Error('the authority has no key')
-    const privateKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])
-    const publicKey = (await known.publicKey.export(algorithm, ['verify'])) as webcrypto.CryptoKey
+    const privateKey = await crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])
+    const publicKey = await known.publicKey.export(algorithm, ['verify'])
     return new DevelopmentAuthority(known, { privateKey, publicKey }, key)
   }
 
@@ -83,10 +85,10 @@ export class DevelopmentAuthority {
   }
 }
 
-function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+function makeKeys(): Promise<Keys> {
+  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }
 
-async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
-  return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
+async function pemOf(key: Keys['privateKey']): Promise<string> {
+  return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
 }
