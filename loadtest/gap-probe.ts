@@ -5,9 +5,9 @@
  * Guarantees: requests begin when they are due, however many are still waiting, up to a limit; one that never succeeded is
  * counted and its wait so far is a gap. Leaves to others: causing the fault, and saying which node owned which shards.
  */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import type { Clock } from '../runtime/clock.ts'
-import { derivedId, entityOfId, shardOfEntity } from './auditor/ids.ts'
+import { derivedId, shardOfId } from './auditor/ids.ts'
 import { Latency, type LatencySummary } from './latency.ts'
 import type { Merchant, MerchantClient } from './merchant-client.ts'
 
@@ -60,7 +60,8 @@ const payment = { amount: 100, currency: 'eur', payment_method: 'pm_card_visa' }
 const keyTriesMax = 100_000
 
 export function gapProbe(options: GapProbeOptions): GapProbe {
-  const { client, clock, merchant, idKey, perSecond, inFlightMax = 2_000 } = options
+  const { client, clock, merchant, perSecond, inFlightMax = 2_000 } = options
+  const idKey = createSecretKey(options.idKey)
   const run = randomBytes(4).toString('hex')
   const underway = new Map<string, Set<Promise<void>>>()
   const states = new Map<string, SetState>()
@@ -79,7 +80,7 @@ export function gapProbe(options: GapProbeOptions): GapProbe {
     for (let tries = 0; tries < keyTriesMax; tries += 1) {
       keys += 1
       const key = `gap-${run}-${keys}`
-      if (shards.has(shardOfEntity(entityOfId(derivedId(idKey, merchant.id, merchant.mode, key)) ?? ''))) return key
+      if (shards.has(shardOfId(derivedId(idKey, merchant.id, merchant.mode, key)) ?? -1)) return key
     }
     throw new Error(`no key in ${keyTriesMax} leads to the set`)
   }

@@ -5,6 +5,7 @@
  * Memory is bounded by a sixteenth of the payments: history and book are set aside on disk by range of shards, journals
  * are streamed in order, and a payment is judged and forgotten with its shard.
  */
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { HistoryLine, OperationName } from '../history.ts'
 import type { BookEntry } from './book.ts'
 import { checkEffects } from './check-effects.ts'
@@ -12,7 +13,7 @@ import { checkTold } from './check-told.ts'
 import type { ClientOperation } from './client-operations.ts'
 import { decodeDecision } from './decode.ts'
 import { type CheckCode, Findings } from './findings.ts'
-import { entityOfId, idOfEntity } from './ids.ts'
+import { idOfEntity } from './ids.ts'
 import { type FaultWindow, takeBook, takeHistory } from './intake.ts'
 import type { JournalRow, JournalSource, TimerRows } from './journal-source.ts'
 import { PaymentLife } from './payment-life.ts'
@@ -46,9 +47,10 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   const booked = await Spool.open<BookEntry>()
   try {
     const windows = options.windows ?? []
-    const seen = await takeHistory(options.history, windows, options.idKey, told, findings)
+    const idKey = options.idKey === undefined ? undefined : createSecretKey(options.idKey)
+    const seen = await takeHistory(options.history, windows, idKey, told, findings)
     const effects = await takeBook(options.books, booked, findings)
-    const judge = new RangeJudge(options, findings)
+    const judge = new RangeJudge(options, idKey, findings)
     for (let range = 0; range < ranges; range += 1) {
       await judge.range(range, await byPayment(told.read(range)), await byPayment(booked.read(range)))
     }
@@ -103,6 +105,7 @@ class RangeJudge {
   readonly money: Record<string, Money> = {}
   readonly seen = { payments: 0, rows: 0, shards: 0 }
   readonly #options: AuditOptions
+  readonly #idKey: KeyObject | undefined
   readonly #findings: Findings
   #unread = 0
   #unresolved = 0
@@ -110,8 +113,9 @@ class RangeJudge {
   #booked = new Map<string, BookEntry[]>()
   readonly #journalOf = new Map<number, string>()
 
-  constructor(options: AuditOptions, findings: Findings) {
+  constructor(options: AuditOptions, idKey: KeyObject | undefined, findings: Findings) {
     this.#options = options
+    this.#idKey = idKey
     this.#findings = findings
   }
 
@@ -214,7 +218,6 @@ class RangeJudge {
     const entries = this.#booked.get(payment) ?? []
     this.#told.delete(payment)
     this.#booked.delete(payment)
-    if (entityOfId(payment) === undefined) return
     if (reading !== undefined) this.seen.payments += 1
     const report = (code: CheckCode, detail: string): void =>
       this.#findings.add(code, detail, { payment, ...(shard !== undefined && { shard }) }, () =>
@@ -222,7 +225,7 @@ class RangeJudge {
       )
     for (const { code, detail } of reading?.problems ?? []) report(code, detail)
     reading?.life.operations.checkBooks(report)
-    checkTold(payment, told, reading?.life, this.#options.idKey, report)
+    checkTold(payment, told, reading?.life, this.#idKey, report)
     if (this.#options.books.length > 0) {
       checkEffects(entries, reading?.life, this.#options.clockToleranceMs ?? 1_000, report)
     }

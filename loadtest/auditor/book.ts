@@ -47,7 +47,7 @@ export async function* readBook(location: string): AsyncGenerator<BookEntry> {
 async function* linesFrom(url: string): AsyncGenerator<string> {
   const response = await fetch(url)
   if (!response.ok || response.body === null) throw new Error(`the book answered ${response.status}`)
-  for await (const line of createInterface({ input: Readable.fromWeb(response.body), crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: Readable.from(response.body), crlfDelay: Infinity })) {
     if (line !== '') yield line
   }
 }

@@ -2,6 +2,7 @@
  * What clients were told of one payment against what its decisions say: nothing acknowledged is lost, every answer is a
  * state of the journal, one key has one answer, and nobody is ever shown the past.
  */
+import type { KeyObject } from 'node:crypto'
 import type { OperationName } from '../history.ts'
 import type { ClientOperation } from './client-operations.ts'
 import type { CheckCode } from './findings.ts'
@@ -24,7 +25,7 @@ export function checkTold(
   payment: string,
   told: readonly ClientOperation[],
   life: PaymentLife | undefined,
-  idKey: Buffer | undefined,
+  idKey: KeyObject | undefined,
   report: Report,
 ): void {
   const acknowledged = told.filter(({ type }) => type === 'ok')

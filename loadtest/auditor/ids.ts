@@ -2,11 +2,17 @@
  * Where a payment lives and what its id has to be, by docs/journal-format.md, with arithmetic of its own: Crockford
  * base32 through big integers, the id from the length-prefixed parts under the cluster's `id_key`.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 
 const digits = '0123456789abcdefghjkmnpqrstvwxyz'
 const idPattern = /^pay_[0-9a-z]{26}$/
 export const shards = 1024
+
+/** The shard of a payment's id, two digits being its first ten bits; undefined where it is no canonical id. */
+export function shardOfId(id: string): number | undefined {
+  if (!/^pay_[0-9a-hjkmnp-tv-z]{25}[048cgmrw]$/.test(id)) return undefined
+  return digits.indexOf(id.charAt(4)) * 32 + digits.indexOf(id.charAt(5))
+}
 
 /** The 32 hexadecimal digits of a payment's 16 bytes; undefined where it is no canonical id. */
 export function entityOfId(id: string): string | undefined {
@@ -37,8 +43,8 @@ export function shardOfEntity(entity: string): number {
   return Number.parseInt(entity.slice(0, 3), 16) >> 2
 }
 
-/** The id that a merchant's key must lead to. `idKey`: the bytes of the cluster's secret. */
-export function derivedId(idKey: Buffer, merchant: string, mode: string, key: string): string {
+/** The id that a merchant's key must lead to. `idKey`: the cluster's secret, made a key once: it is used often. */
+export function derivedId(idKey: KeyObject, merchant: string, mode: string, key: string): string {
   const hmac = createHmac('sha256', idKey)
   for (const part of [merchant, mode, key]) {
     const bytes = Buffer.from(part, 'utf8')

@@ -3,11 +3,12 @@
  * set aside by range of shards for the second pass (`audit.ts`). In memory stay one entry per key of a create, and the
  * operations whose payment is not known yet.
  */
+import type { KeyObject } from 'node:crypto'
 import type { HistoryLine, OperationName } from '../history.ts'
 import type { BookEntry } from './book.ts'
 import { type ClientOperation, clientOperations } from './client-operations.ts'
 import type { Findings } from './findings.ts'
-import { derivedId, entityOfId, paymentOfOperation, shardOfEntity } from './ids.ts'
+import { derivedId, paymentOfOperation, shardOfId } from './ids.ts'
 import type { Spool } from './spool.ts'
 
 /** When a fault was on; `atLeast` operations must have been in flight then, or the run proves nothing. */
@@ -30,7 +31,7 @@ export interface HistorySeen {
 export async function takeHistory(
   history: AsyncIterable<HistoryLine>,
   windows: readonly FaultWindow[],
-  idKey: Buffer | undefined,
+  idKey: KeyObject | undefined,
   spool: Spool<ClientOperation>,
   findings: Findings,
 ): Promise<HistorySeen> {
@@ -71,8 +72,8 @@ export async function takeBook(
     for await (const entry of book) {
       if (entry.effect) effects += 1
       const payment = entry.payment ?? paymentOfOperation(entry.operation_id ?? '')
-      const entity = entityOfId(payment ?? '')
-      if (payment !== undefined && entity !== undefined) await spool.write(shardOfEntity(entity), { ...entry, payment })
+      const shard = shardOfId(payment ?? '')
+      if (payment !== undefined && shard !== undefined) await spool.write(shard, { ...entry, payment })
       else if (entry.effect) {
         findings.add(
           'phantom_effect',
@@ -84,7 +85,7 @@ export async function takeBook(
   return effects
 }
 
-function derived({ f, merchant, mode, key }: ClientOperation, idKey: Buffer | undefined): string | undefined {
+function derived({ f, merchant, mode, key }: ClientOperation, idKey: KeyObject | undefined): string | undefined {
   return f === 'create' && key !== null && idKey !== undefined ? derivedId(idKey, merchant, mode, key) : undefined
 }
 
@@ -105,8 +106,8 @@ async function place(
   spool: Spool<ClientOperation>,
   findings: Findings,
 ): Promise<void> {
-  const entity = entityOfId(each.payment)
-  if (entity !== undefined) return spool.write(shardOfEntity(entity), each)
+  const shard = shardOfId(each.payment)
+  if (shard !== undefined) return spool.write(shard, each)
   if (each.type === 'ok') {
     findings.add('id_not_derived', `operation ${each.i}: ${each.payment} is no payment’s id`, { payment: each.payment })
   }

@@ -2,6 +2,7 @@
  * A small world for tests of the auditor: one payment, authorized, captured and refunded in part, in three books that
  * agree. A test changes what it likes before the audit.
  */
+import { createSecretKey } from 'node:crypto'
 import { Packr } from 'msgpackr'
 import type { HistoryLine, Invocation } from '../history.ts'
 import { audit, type AuditOptions } from './audit.ts'
@@ -94,8 +95,9 @@ export const holding = (operationId: string, amountMinor: number): Record<string
 
 export const terms = { connection: 'stripe-test', psp: 'stripe' }
 
-export function world(): World {
-  const payment = derivedId(idKey, merchant, 'test', 'k-create')
+/** `key`: of the creation; another one is another payment. */
+export function world(key = 'k-create'): World {
+  const payment = derivedId(createSecretKey(idKey), merchant, 'test', key)
   const entity = entityOfId(payment) ?? ''
   const shard = shardOfEntity(entity)
   const [att, cap, re] = (['att', 'cap', 're'] as const).map((kind) => `${kind}_${payment.slice(4)}_1`) as [
@@ -145,7 +147,7 @@ export function world(): World {
         {
           type: 'PaymentCreated',
           payment,
-          request: request('k-create'),
+          request: request(key),
           merchant,
           mode: 'test',
           amountMinor: 1000,
@@ -201,7 +203,7 @@ export function world(): World {
     ],
     otherRows: [],
     history: [
-      ...told(1, 1, asked('create'), done(2, view('authorized', 0, 0))),
+      ...told(1, 1, asked('create', { key }), done(2, view('authorized', 0, 0))),
       ...told(2, 3, asked('capture'), done(4, view('captured', 1000, 0))),
       ...told(
         3,
