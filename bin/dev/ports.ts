@@ -24,3 +24,19 @@ export function assertPortFree(port: number, variable: string): Promise<void> {
     server.listen(port, host, () => server.close(() => resolve()))
   })
 }
+
+/** The port, or where it is 0 a free one: for what others have to know before it listens. */
+export function portOrFree(port: number): Promise<number> {
+  if (port !== 0) return Promise.resolve(port)
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, host, () => {
+      const address = server.address()
+      server.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('a server that listens has a port'))
+        else resolve(address.port)
+      })
+    })
+  })
+}

@@ -25,7 +25,7 @@ import { serverSettings, startSettings } from '../config.ts'
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { type DevDatabase, openDatabase } from './postgres.ts'
-import { assertPortFree, host } from './ports.ts'
+import { assertPortFree, host, portOrFree } from './ports.ts'
 import { describeExit, type Exit, type Program, startProgram } from './program.ts'
 import { Respawn, respawnPauseMs } from './respawn.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
@@ -228,6 +228,9 @@ export class Supervisor {
     simulatorUrl: string,
   ): Promise<Program> {
     const { config } = this.#options
+    // Nodes tell shoppers where to come back to, and a gateway that was killed comes back where it was.
+    const merchantPort = await portOrFree(config.merchantPort)
+    const operatorPort = await portOrFree(config.operatorPort)
     const common = {
       ...onlyTheSupervisors,
       DATABASE_URL: databaseUrl,
@@ -237,14 +240,14 @@ export class Supervisor {
       SHARDPAY_ID_KEY_FILE: secrets.idKeyFile,
       SHARDPAY_KEY_SECRET_FILE: secrets.keySecretFile,
       SHARDPAY_LOG_LEVEL: config.logLevel,
-      SHARDPAY_PUBLIC_URL: `http://${host}:${config.merchantPort}`,
+      SHARDPAY_PUBLIC_URL: `http://${host}:${merchantPort}`,
     }
     const gateway = this.#respawn(gatewayId, databaseUrl, {
       ...common,
       SHARDPAY_ROLES: 'gateway,operator',
       SHARDPAY_MERCHANT_HOST: host,
-      SHARDPAY_MERCHANT_PORT: String(config.merchantPort),
-      SHARDPAY_OPERATOR_PORT: String(config.operatorPort),
+      SHARDPAY_MERCHANT_PORT: String(merchantPort),
+      SHARDPAY_OPERATOR_PORT: String(operatorPort),
       SHARDPAY_OPERATOR_TOKENS_FILE: secrets.operatorTokensFile,
       SHARDPAY_SEED_FILE: secrets.seedFile,
     })
