@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../runtime/config.ts'
-import { serverSettings, startSettings } from './config.ts'
+import { rolesOf, serverSettings, startSettings } from './config.ts'
 import { configPage } from './config-page.ts'
 import { temporaryDirectory } from '../test/support/temporary-directory.ts'
 
@@ -10,7 +10,7 @@ test('docs/config.md is current (npm run docs writes it)', () => {
   expect(readFileSync(new URL('../docs/config.md', import.meta.url), 'utf8')).toBe(configPage())
 })
 
-test('a server needs a database, its two keys and the key of its PSP, and nothing else', () => {
+test('a server needs its two keys, a database where it has one, and nothing else', () => {
   const directory = temporaryDirectory()
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text)
@@ -26,10 +26,16 @@ test('a server needs a database, its two keys and the key of its PSP, and nothin
   expect(config.stripeTestSecretKey).toBe('sk_test_simulated')
 })
 
+test('a role named twice is refused, and --roles is one or several of three', () => {
+  expect([...rolesOf('node,gateway')]).toEqual(['node', 'gateway'])
+  expect(() => rolesOf('node,node')).toThrow('SHARDPAY_ROLES names a role twice')
+})
+
 test('npm start needs no setting at all', () => {
   expect(loadConfig(startSettings, {})).toEqual({
     databaseUrl: undefined,
     directory: undefined,
+    nodes: 3,
     merchantPort: 8080,
     operatorPort: 8081,
     simulatorPort: 12_111,

@@ -13,6 +13,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
+import { pageFiles } from '../dashboard/assets.ts'
 import { shardCount } from '../domain/ids.ts'
 import { buildApp } from '../gateway/app.ts'
 import { buildOperatorApp } from '../gateway/operator/app.ts'
@@ -141,6 +142,7 @@ async function main(): Promise<void> {
         journal: createJournalReader(history),
         keySecret,
         tokens,
+        page: pageFiles(),
       },
     }),
   })

@@ -20,7 +20,8 @@ test('actors know the cluster and the PSPs by their types only', () => {
 
 test('the gateway reaches the cluster through the router and the database through the read model', () => {
   expect(mayImport('gateway/app.ts', 'cluster/router.ts', production)).toBe(true)
-  expect(mayImport('gateway/app.ts', 'cluster/ring.ts', types)).toBe(false)
+  expect(mayImport('gateway/app.ts', 'cluster/status.ts', types)).toBe(true)
+  expect(mayImport('gateway/app.ts', 'cluster/status.ts', production)).toBe(false)
   expect(mayImport('gateway/app.ts', 'persistence/read-model.ts', production)).toBe(true)
   expect(mayImport('gateway/app.ts', 'persistence/postgres-journal.ts', production)).toBe(false)
   expect(mayImport('gateway/app.ts', 'actors/host.ts', production)).toBe(false)
