@@ -44,6 +44,10 @@ export interface ClusterLimits {
   readonly takeTimeoutMs: number
   /** Released by an owner that lives: the heir has this long before the shard is anybody's by placement. */
   readonly releasedGraceMs: number
+  /** Free for this long, a shard is taken by any node that takes shards: the one that placement says cannot open it. */
+  readonly abandonedMs: number
+  /** How long an heir that did not take what it was given is given nothing by placement, doubled every time. */
+  readonly avoidHeirMs: { readonly min: number; readonly max: number }
   /** One move, asked for over a link: its release, the heir's answer. */
   readonly moveTimeoutMs: number
   /** Moves that wait for their turn; beyond it they are refused. */
@@ -81,6 +85,8 @@ export const defaultClusterLimits: ClusterLimits = {
   handOffPauseMs: 100,
   takeTimeoutMs: 5_000,
   releasedGraceMs: 1_000,
+  abandonedMs: 5_000,
+  avoidHeirMs: { min: 2_000, max: 60_000 },
   moveTimeoutMs: 20_000,
   movesQueuedMax: 64,
   drainMs: 30_000,
@@ -91,9 +97,12 @@ export const defaultClusterLimits: ClusterLimits = {
 
 export function clusterLimits(changes: Partial<ClusterLimits> = {}): ClusterLimits {
   const limits = { ...defaultClusterLimits, ...changes }
-  const { takeRetryMs, ...numbers } = limits
-  for (const [name, value] of Object.entries({ ...numbers, ...takeRetryMs })) {
-    assert(Number.isSafeInteger(value) && value > 0, 'a limit is a positive whole number', { name, value })
+  for (const [name, value] of Object.entries(limits)) {
+    const { min, max } = typeof value === 'number' ? { min: value, max: value } : value
+    assert(Number.isSafeInteger(min) && Number.isSafeInteger(max) && min > 0, 'a limit is a positive whole number', {
+      name,
+    })
+    assert(min <= max, 'pauses grow', { name })
   }
   assert(limits.renewEveryMs * 3 <= limits.leaseTtlMs, 'a lease outlives two renewals that failed')
   assert(limits.renewTimeoutMs < limits.renewEveryMs, 'a renewal that hangs delays no other')
@@ -105,8 +114,8 @@ export function clusterLimits(changes: Partial<ClusterLimits> = {}): ClusterLimi
   assert(limits.judgeEveryMs * 2 <= limits.renewEveryMs, 'counters are read more often than they rise')
   assert(limits.watchdogBeatMs * 2 <= limits.leaseTtlMs, 'the event loop is looked at within a lease')
   assert(limits.pollTimeoutMs < limits.staleAfterMs, 'one read that hangs makes nothing stale')
-  assert(takeRetryMs.min <= takeRetryMs.max, 'pauses grow')
   assert(limits.releasedGraceMs <= limits.takeTimeoutMs, 'who waits for the heir learns who took the shard instead')
+  assert(limits.releasedGraceMs < limits.abandonedMs, 'placement has its say before anybody takes a shard')
   assert(limits.takeTimeoutMs < limits.moveTimeoutMs, 'who asked for a move waits for the heir')
   assert(limits.takeTimeoutMs < limits.drainMs, 'a drain outlives one heir that is silent')
   return limits

@@ -351,6 +351,47 @@ describe('hand-off', () => {
       expect(one.owners.get(shard).owner).toEqual(two.self)
     })
 
+    test('a slow heir is left its time; then the shard is anybody’s, and the heir’s answer says that it is not there', async () => {
+      const shard = firstOf(one)
+      const askedFor = (): boolean =>
+        [one, three].some(({ host }) => host.asked.some((shards) => shards.includes(shard)))
+      for (const { host } of [one, three]) host.asked.length = 0
+      two.host.holdOpening()
+      const moving = refusal(one.controller.move(shard, 'node-2', 'operator'))
+      await rig.until(() => rig.row(shard).released)
+      const tookMs = await rig.until(askedFor)
+      expect(tookMs).toBeGreaterThanOrEqual(rig.limits.releasedGraceMs)
+      expect(tookMs).toBeLessThanOrEqual(rig.limits.releasedGraceMs + rig.limits.abandonedMs + 50)
+      await rig.until(() => rig.isWhole())
+      two.host.letOpen()
+      expect(await moving).toBe('not_taken')
+      expect(rig.servedBy(two)).not.toContain(shard)
+    })
+
+    test('a node that lives and opens nothing keeps no shard dark, and is given less and less to try', async () => {
+      two.host.holdOpening()
+      rig.kill(three)
+      const served = (): number => rig.nodes.reduce((sum, node) => sum + rig.servedBy(node).length, 0)
+      expect(served()).toBeLessThan(64)
+      expect(await rig.until(() => served() === 64, 10_000)).toBeLessThan(rig.limits.abandonedMs + 1_000)
+      const before = one.moved.length
+      one.host.asked.length = 0
+      await rig.pass(60_000)
+      expect(one.moved.length).toBe(before)
+      // given to it and taken back: after 2, 4, 8, 16, 32 s at most
+      expect(one.failures.filter((failure) => failure.startsWith('take_call')).length).toBeLessThanOrEqual(6)
+    }, 60_000)
+
+    test('placement leaves a shard that has just come where it is for a while', async () => {
+      const shard = firstOf(one)
+      const record = await rig.settle(one.controller.move(shard, 'node-2', 'operator'))
+      await one.leases.change({ kind: 'pin', shard, node: 'node-1' })
+      await rig.until(() => rig.servedBy(one).includes(shard))
+      const back = one.moved.at(-1)
+      expect(back).toMatchObject({ shard, from: 'node-2', to: 'node-1', reason: 'placement' })
+      expect((back?.at ?? 0) - record.at).toBeGreaterThanOrEqual(rig.limits.dwellMs - 10)
+    })
+
     test('nodes whose lives alternate pass no shard back and forth: each change costs a share, once', async () => {
       const moves = (): number => [one, two, three].reduce((sum, { moved }) => sum + moved.length, 0)
       for (let round = 0; round < 4; round += 1) {

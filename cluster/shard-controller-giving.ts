@@ -38,8 +38,8 @@ export class Giving {
   readonly #queue: MoveQueue
   /** With the heir, undefined where anybody is. */
   readonly #leaving = new Map<number, string | undefined>()
-  /** Heirs that did not take all they were given: until when they are given nothing, on the monotonic clock. */
-  readonly #avoided = new Map<string, number>()
+  /** Heirs that did not take all they were given: until when they are given nothing, on the monotonic clock, and for how long. */
+  readonly #avoided = new Map<string, { readonly until: number; readonly ms: number }>()
   #isStopped = false
 
   constructor(options: GivingOptions) {
@@ -72,7 +72,7 @@ export class Giving {
 
   /** From when on a node is given shards, on the monotonic clock. */
   avoidsUntil(node: string): number {
-    return this.#avoided.get(node) ?? 0
+    return this.#avoided.get(node)?.until ?? 0
   }
 
   /** One shard that somebody wants elsewhere. @throws {MoveRefused} (as a rejection). */
@@ -96,8 +96,13 @@ export class Giving {
     const { clock, limits } = this.#options
     await this.#inTurn(shards, heir.node, async () => {
       const { moved } = await this.#give(shards, heir, reason)
-      if (moved.length === shards.length) this.#avoided.delete(heir.node)
-      else this.#avoided.set(heir.node, clock.monotonic() + limits.takeRetryMs.max)
+      if (moved.length === shards.length) {
+        this.#avoided.delete(heir.node)
+        return
+      }
+      const { min, max } = limits.avoidHeirMs
+      const ms = Math.min(max, (this.#avoided.get(heir.node)?.ms ?? min / 2) * 2)
+      this.#avoided.set(heir.node, { until: clock.monotonic() + ms, ms })
     })
   }
 

@@ -58,6 +58,13 @@ export class OwnershipView {
     return owner !== undefined && !released && sameIncarnation(owner, this.#options.self)
   }
 
+  /** Whether operators let this node have shards that are not its own yet. */
+  get takesNew(): boolean {
+    const { self, membership } = this.#options
+    const { weights, cordoned } = membership.membership.policy
+    return weights.get(self.node) !== 0 && !cordoned.has(self.node)
+  }
+
   /**
    * What placement is computed from.
    * @param held shards that this node serves.

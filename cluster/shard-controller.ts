@@ -64,6 +64,8 @@ export class ShardController {
   readonly #takeovers: TakeoverRecord[] = []
   /** When shards came, on the monotonic clock; of those that are here. */
   readonly #cameAt = new Map<number, number>()
+  /** Since when shards are free that are not here, on the monotonic clock. */
+  readonly #freeSince = new Map<number, number>()
   /** Dead owners of shards that are being taken. */
   readonly #inherited = new Map<number, Incarnation>()
   #state: 'new' | 'running' | 'draining' | 'stopped' = 'new'
@@ -224,13 +226,21 @@ export class ShardController {
   }
 
   #takeMine(assignment: readonly (string | undefined)[], held: ReadonlySet<number>, now: number): void {
-    const { self, owners } = this.#options
+    const { self, owners, limits } = this.#options
     const mine = assignment.flatMap((node, shard) => {
-      const isWanted = !held.has(shard) && (node === self.node || this.#view.isOnlyMine(shard))
-      const freeAt = isWanted ? this.#view.freeAt(shard) : undefined
-      if (freeAt === undefined) this.#taking.forget(shard)
-      if (freeAt === undefined || this.#giving.leaving.has(shard) || this.#taking.isUnderWay(shard)) return []
-      const at = Math.max(freeAt, this.#mayTakeAt, this.#taking.waitsUntil(shard))
+      const freeAt = held.has(shard) ? undefined : this.#view.freeAt(shard)
+      if (freeAt === undefined) {
+        this.#freeSince.delete(shard)
+        this.#taking.forget(shard)
+        return []
+      }
+      const freeSince = Math.max(freeAt, this.#freeSince.get(shard) ?? now)
+      this.#freeSince.set(shard, freeSince)
+      if (this.#giving.leaving.has(shard) || this.#taking.isUnderWay(shard)) return []
+      const isMine = node === self.node || this.#view.isOnlyMine(shard)
+      if (!isMine && !this.#view.takesNew) return []
+      const mineAt = isMine ? freeAt : freeSince + limits.abandonedMs
+      const at = Math.max(mineAt, this.#mayTakeAt, this.#taking.waitsUntil(shard))
       if (at <= now) return [shard]
       this.#lookIn(at - now)
       return []
