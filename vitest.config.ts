@@ -1,6 +1,7 @@
 /**
- * Suites: `unit` needs nothing, `pg` needs Postgres (started by the suite itself), `system` starts whole processes, `chaos`
- * harms a cluster of them. A file's name says which: `*.pg.test.ts`, `test/system/**`, `test/chaos/**`, else it is a unit test.
+ * Suites: `unit` needs nothing, `sim` simulates clusters, `pg` needs Postgres (started by the suite itself), `system` starts
+ * whole processes, `chaos` harms a cluster of them. A file's name says which: `test/sim/**`, `*.pg.test.ts`, `test/system/**`,
+ * `test/chaos/**`, else it is a unit test.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -16,9 +17,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...everywhere, '**/*.pg.test.ts', 'test/system/**', 'test/chaos/**'],
+          exclude: [...everywhere, '**/*.pg.test.ts', 'test/sim/**', 'test/system/**', 'test/chaos/**'],
           setupFiles,
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'sim',
+          include: ['test/sim/**/*.test.ts'],
+          exclude: everywhere,
+          setupFiles,
+          testTimeout: 3_600_000,
         },
       },
       {

@@ -25,8 +25,8 @@ for (const running of startCheck(environment)) {
   if (!part.ok) failures.push(part.name)
 }
 
-for (const project of ['pg', 'system', 'chaos']) {
-  const hindrance = postgresHindrance()
+for (const project of ['sim', 'pg', 'system', 'chaos']) {
+  const hindrance = project === 'sim' ? undefined : postgresHindrance()
   if (hindrance !== undefined) {
     console.log(`${mark(!required)} ${project}: ${required ? 'cannot run' : 'skipped'}, ${hindrance}`)
     counts = addCounts(counts, required ? { ...noCounts, failed: 1 } : { ...noCounts, skipped: 1 })

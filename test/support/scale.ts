@@ -17,6 +17,8 @@ export const scales = {
   raceRounds: { variable: 'SHARDPAY_RACE_ROUNDS', short: 10, full: 100 },
   /** Cases of each fuzz test: bodies, requests. */
   fuzzCases: { variable: 'SHARDPAY_FUZZ_CASES', short: 2_000, full: 100_000 },
+  /** Histories of the simulated cluster. */
+  simulationSeeds: { variable: 'SHARDPAY_SIMULATION_SEEDS', short: 500, full: 10_000 },
   /** How often one request is sent at the same time. */
   duplicateSends: { variable: 'SHARDPAY_DUPLICATE_SENDS', short: 50, full: 50 },
 } as const satisfies Record<string, Scale>
