@@ -7,6 +7,7 @@ import { createEffectRunner } from '../actors/effect-runner.ts'
 import { merchantKind } from '../actors/merchant-kind.ts'
 import { operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
+import { HandOffRefused } from '../cluster/hand-off.ts'
 import { assignShards } from '../cluster/placement.ts'
 import { RebalanceAgent } from '../cluster/rebalance-agent.ts'
 import { serveRoutes } from '../cluster/route-server.ts'
@@ -48,6 +49,9 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
+/** How long a drained node waits for PSPs that have not answered yet; what comes later, the new owners ask for. */
+const callsPatienceMs = 20_000
+const callsPollMs = 20
 const hottestMax = 64
 const recordsMax = 50
 
@@ -152,8 +156,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
           'took over shards',
         )
       },
-      failed: (what, error, shards) =>
-        clusterLog.warn({ kind: what, count: shards.length, error }, 'shards could not change hands: tried again'),
+      failed(what, error, shards) {
+        // In the end of a whole cluster nobody takes anything: what was released waits for the next start.
+        const level = stopping && error instanceof HandOffRefused ? 'debug' : 'warn'
+        clusterLog[level]({ kind: what, count: shards.length, error }, 'shards could not change hands: tried again')
+      },
     },
   })
   serveRoutes({ self, links, host, owners, clock: systemClock })
@@ -216,6 +223,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       stopping = true
       rebalancer.stop()
       await controller.drain()
+      // Their outcomes are the new owners' to know: each is sent on as it arrives.
+      const until = systemClock.monotonic() + callsPatienceMs
+      while (host.stats().calls > 0 && systemClock.monotonic() < until) {
+        await new Promise<void>((resolve) => void systemClock.schedule(callsPollMs, resolve))
+      }
       await host.stop()
       controller.stop()
       await membership.leave()
