@@ -18,7 +18,7 @@ export interface OwnerWatchOptions {
 
 export class OwnerWatch {
   readonly #options: OwnerWatchOptions
-  readonly #polling: Polling<readonly ShardOwner[]>
+  readonly #polling: Polling<{ readonly owners: readonly ShardOwner[]; readonly since: number }>
   #unsubscribe: Cancel | undefined
   #silent: ReadonlySet<number> = new Set()
 
@@ -29,11 +29,14 @@ export class OwnerWatch {
       clock,
       everyMs: limits.ownersPollMs,
       timeoutMs: limits.pollTimeoutMs,
-      read: () => store.owners(),
-      learn: (owners) => {
+      read: async () => {
+        const since = table.changes
+        return { owners: await store.owners(), since }
+      },
+      learn: ({ owners, since }) => {
         const answered = new Set(owners.map(({ shard }) => shard))
         this.#silent = new Set(table.all.flatMap(({ shard }) => (answered.has(shard) ? [] : [shard])))
-        table.learn(owners)
+        table.learnRead(owners, since)
       },
       failed: (error) => failed?.(error),
     })

@@ -4,7 +4,7 @@
  */
 import type { Cancel } from '../runtime/clock.ts'
 import { assert } from '../runtime/assert.ts'
-import type { Incarnation } from './member.ts'
+import { type Incarnation, sameIncarnation } from './member.ts'
 
 export interface ShardOwner {
   readonly shard: number
@@ -31,6 +31,9 @@ export type OwnerListener = (changed: readonly ShardOwner[]) => void
 
 export class OwnerTable {
   readonly #owners: ShardOwner[]
+  /** Count of changes at which a shard's row last changed. */
+  readonly #changedAt: number[]
+  #changes = 0
   readonly #listeners = new Set<OwnerListener>()
 
   constructor(shardCount: number) {
@@ -40,6 +43,7 @@ export class OwnerTable {
       owner: undefined,
       released: false,
     }))
+    this.#changedAt = this.#owners.map(() => 0)
   }
 
   get(shard: number): ShardOwner {
@@ -52,19 +56,52 @@ export class OwnerTable {
     return this.#owners
   }
 
+  /** Rises with every change: taken before a read of the rows, it says what the read may overrule. */
+  get changes(): number {
+    return this.#changes
+  }
+
   /** Takes what is newer: a higher epoch, or the release of the same epoch. Listeners hear of what changed, at once. */
   learn(news: readonly ShardOwner[]): void {
-    const changed = news.filter((each) => {
-      const known = this.get(each.shard)
-      if (each.epoch < known.epoch || (each.epoch === known.epoch && (known.released || !each.released))) return false
+    this.#take(news.filter((each) => isNewer(each, this.get(each.shard))))
+  }
+
+  /**
+   * Takes rows as they were read. A row that says less than is known counts where nothing was learned of its shard since the
+   * read began: a database that lost rows in a fail-over has older epochs, and its owners are the true ones.
+   * @param since {@link OwnerTable.changes} when the read began.
+   */
+  learnRead(rows: readonly ShardOwner[], since: number): void {
+    this.#take(
+      rows.filter((each) => {
+        const known = this.get(each.shard)
+        return isNewer(each, known) || (!isSame(each, known) && (this.#changedAt[each.shard] ?? 0) <= since)
+      }),
+    )
+  }
+
+  #take(changed: readonly ShardOwner[]): void {
+    if (changed.length === 0) return
+    this.#changes += 1
+    for (const each of changed) {
       this.#owners[each.shard] = each
-      return true
-    })
-    if (changed.length > 0) for (const listener of this.#listeners) listener(changed)
+      this.#changedAt[each.shard] = this.#changes
+    }
+    for (const listener of this.#listeners) listener(changed)
   }
 
   onChange(listener: OwnerListener): Cancel {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
+}
+
+function isNewer(each: ShardOwner, known: ShardOwner): boolean {
+  return each.epoch > known.epoch || (each.epoch === known.epoch && each.released && !known.released)
+}
+
+function isSame(a: ShardOwner, b: ShardOwner): boolean {
+  if (a.epoch !== b.epoch || a.released !== b.released) return false
+  if (a.owner === undefined || b.owner === undefined) return a.owner === b.owner
+  return sameIncarnation(a.owner, b.owner)
 }
