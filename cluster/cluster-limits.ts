@@ -40,7 +40,7 @@ export interface ClusterLimits {
   readonly handOffBatch: number
   /** Between two hand-offs of placement. */
   readonly handOffPauseMs: number
-  /** From asking the heir to its answer. */
+  /** From asking the heir to its answer; an heir that takes longer may still take the shards, if nobody else has. */
   readonly takeTimeoutMs: number
   /** Released by an owner that lives: the heir has this long before the shard is anybody's by placement. */
   readonly releasedGraceMs: number
@@ -83,7 +83,7 @@ export const defaultClusterLimits: ClusterLimits = {
   dwellMs: 2_000,
   handOffBatch: 32,
   handOffPauseMs: 100,
-  takeTimeoutMs: 5_000,
+  takeTimeoutMs: 2_000,
   releasedGraceMs: 1_000,
   abandonedMs: 5_000,
   avoidHeirMs: { min: 2_000, max: 60_000 },
