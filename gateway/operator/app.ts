@@ -28,7 +28,7 @@ import { merchantRoutes } from './routes/merchants.ts'
 import { mayUse } from './tokens.ts'
 
 /** Requests of one operator. */
-const operatorRate = { perSecond: 50, burst: 200 } as const
+const operatorRate = { perSecond: 200, burst: 400 } as const
 
 /** The page runs its own files and nothing else, and speaks to the port it came from. */
 const pagePolicy =

@@ -68,6 +68,7 @@ export function startCheck(environment: Readonly<Record<string, string>> = {}): 
     staticCheck('format', [commandOf('@biomejs/biome', 'biome'), 'format', '--reporter=summary', '.']),
     staticCheck('lint', [commandOf('oxlint'), '--format=unix']),
     staticCheck('types', [commandOf('typescript', 'tsc'), '-p', '.']),
+    staticCheck('types of the page', [commandOf('typescript', 'tsc'), '-p', 'dashboard']),
     runProject('unit', { environment }),
   ]
 }

@@ -70,7 +70,7 @@ export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
     { config, schema: { params: ShardParams, querystring: PageQuery } },
     async (request) => {
       const shard = shardOf(edge, request.params.shard)
-      await recordReading(edge, request, `shard:${shard}`)
+      await recordReading(edge, request, 'journal of shards')
       const { limit, after } = pageOf(request.query)
       const rows = await readable(edge, edge.journal.shard(shard, after, limit + 1))
       const decisions = rows.slice(0, limit).map(decisionView)

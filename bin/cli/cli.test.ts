@@ -1,0 +1,331 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
+import { testOperators, type TestOperators, tokens } from '../../gateway/operator/testing.ts'
+import { idKey, merchantId } from '../../gateway/testing.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { settingFindings } from './doctor.ts'
+import { ShardVerifier } from './journal-verify.ts'
+import { columnsMax } from './output.ts'
+import { runCli } from './program.ts'
+
+const ended: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end()
+})
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** A clone in which `npm start` runs, as far as the command line can see. */
+interface Clone extends TestOperators {
+  readonly directory: string
+  readonly url: string
+  run(...args: readonly string[]): Promise<Ran>
+  runWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran>
+}
+
+async function clone(role: 'operator' | 'viewer' = 'operator'): Promise<Clone> {
+  const edge = testOperators({}, systemClock)
+  await edge.app.listen({ host: '127.0.0.1', port: 0 })
+  ended.push(() => edge.app.close())
+  const url = `http://127.0.0.1:${(edge.app.server.address() as AddressInfo).port}`
+  const directory = mkdtempSync(join(tmpdir(), 'shardpay-cli-'))
+  ended.push(() => rmSync(directory, { recursive: true, force: true }))
+  mkdirSync(join(directory, '.shardpay'))
+  const operatorTokens = [{ role: 'operator', name: 'ops-1', token: tokens[role] }]
+  const dev = { urls: { operator: url }, operator_tokens: operatorTokens }
+  writeFileSync(join(directory, '.shardpay', 'dev.json'), JSON.stringify(dev))
+  const runWith = (env: Readonly<Record<string, string>>, ...args: readonly string[]) => runIn(directory, env, args)
+  return { ...edge, directory, url, runWith, run: (...args) => runWith({}, ...args) }
+}
+
+async function runIn(directory: string, env: Readonly<Record<string, string>>, args: readonly string[]): Promise<Ran> {
+  let out = ''
+  let err = ''
+  const code = await runCli(args, {
+    ...{ env, directory, clock: systemClock, isTerminal: false },
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+  })
+  return { code, out, err }
+}
+
+const lines = (text: string): readonly string[] => text.trimEnd().split('\n')
+// oxlint-disable-next-line no-control-regex
+const uncoloured = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, '')
+
+describe('shardpay', () => {
+  test('status shows shards, processes and figures, in 100 columns', async () => {
+    const { run, cluster } = await clone()
+    cluster.leases = cluster.leases.map((lease) => ({
+      ...lease,
+      node: `${lease.node}-with-a-long-na`,
+      build: '0.1.0-build.2026',
+    }))
+    const { code, out, err } = await run('status')
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toContain('0 of 1024 shards owned, 1024 without an owner, 0 pinned · 360 commands/s · rebalancing on')
+    expect(out).toMatch(/gateway-1 .*gateway,operator/)
+    for (const line of lines(uncoloured(out))) expect(line.length).toBeLessThanOrEqual(columnsMax)
+  })
+
+  test('every read has --json: one object on stdout, nothing on stderr', async () => {
+    const { run } = await clone()
+    const reads = ['status', 'nodes', 'shards', 'merchant list', 'psp-connection list', 'actions', 'journal verify 7']
+    for (const command of reads) {
+      const { code, out, err } = await run(...command.split(' '), '--json')
+      expect([command, code, err, lines(out).length]).toEqual([command, 0, '', 1])
+      expect(typeof JSON.parse(out)).toBe('object')
+    }
+  })
+
+  test('move prints the measured blackout, and is recorded with its reason', async () => {
+    const { run, actors } = await clone()
+    const { code, out } = await run('move', '0', 'node-2', '--reason', 'ticket 12')
+    expect([code, out]).toEqual([0, 'shard 0 moved from node-1 to node-2: epoch 2, blackout 12.3 ms\n'])
+    expect(actors.logEntries[0]?.event).toMatchObject({ kind: 'shard.move', reason: 'ticket 12' })
+    const log = await run('actions')
+    expect(uncoloured(log.out)).toMatch(/operator-1 +shard\.move +shard:0 +done +ticket 12/)
+  })
+
+  test('drain waits until the last shard has moved, and prints p50 and max of the blackouts', async () => {
+    const { run, cluster } = await clone()
+    const change = cluster.change.bind(cluster)
+    cluster.change = async (asked) => {
+      await change(asked)
+      if (asked.kind !== 'weight') return
+      for (const { shard, owner } of cluster.owners) {
+        if (owner?.node !== 'node-1') continue
+        const epoch = cluster.give(shard, 'node-2')
+        const blackoutMs = cluster.moves.length + 1
+        cluster.moves.push({ shard, from: 'node-1', to: 'node-2', epoch, reason: 'placement', at: 1, blackoutMs })
+      }
+    }
+    const { code, out } = await run('drain', 'node-1')
+    expect(code).toBe(0)
+    expect(out).toMatch(
+      /^node-1 is drained: 342 shards moved in [0-9.]+ s, blackout p50 171\.0 ms, max 342\.0 ms over 342 measured moves\n$/,
+    )
+    expect((await run('undrain', 'node-1')).out).toBe('node-1 takes its share of shards again\n')
+  })
+
+  test('a drain that does not come to its end in time says how far it is, and exits 1', async () => {
+    const { run } = await clone()
+    const { code, err } = await run('drain', 'node-1', '--timeout', '1')
+    expect(code).toBe(1)
+    expect(err).toContain('node-1 still has 342 of 342 shards after 1 s')
+  })
+
+  test('pins, merchants, keys and connections are made and taken back', async () => {
+    const { run, actors, cluster } = await clone()
+    expect((await run('pin', '3', 'node-2')).code).toBe(0)
+    expect([...cluster.pins]).toEqual([[3, 'node-2']])
+    expect((await run('unpin', '3')).code).toBe(0)
+    expect([...cluster.pins]).toEqual([])
+    expect((await run('merchant', 'create', 'mer_a', '--name', 'A', '--route', 'stripe-test')).code).toBe(0)
+    const key = await run('merchant', 'key', 'add', 'mer_a', '--mode', 'test', '--scope', 'payments:read')
+    expect(key.out).toMatch(/^sk_test_[0-9a-f]{48}\n$/)
+    const [made] = actors.directory.all[0]?.keys ?? []
+    expect(made).toMatchObject({ scopes: ['payments:read'], mode: 'test' })
+    expect((await run('merchant', 'key', 'revoke', 'mer_a', key.out.slice(0, 12))).code).toBe(0)
+    expect((await run('merchant', 'suspend', 'mer_a')).out).toBe('mer_a is suspended\n')
+    expect((await run('merchant', 'resume', 'mer_a')).out).toBe('mer_a is active\n')
+    const add = ['psp-connection', 'add', 'stripe-live', '--psp', 'stripe', '--mode', 'live', '--secret-setting']
+    expect((await run(...add, 'SHARDPAY_STRIPE_LIVE_KEY_FILE')).code).toBe(0)
+    expect(uncoloured((await run('psp-connection', 'list')).out)).toMatch(/stripe-live +stripe +live +no/)
+  })
+
+  test('payment show and journal show tell who decided what', async () => {
+    const { run, journal } = await clone()
+    const id = paymentIdOf(idKey, merchantId, 'test', 'k1')
+    const { shard = 0, entity = '' } = addressOfPayment(id) ?? {}
+    const request = { key: 'k1', fingerprint: 'ab'.repeat(32), requestId: 'req_1', apiVersion: '2026-11-01' }
+    const created = {
+      type: 'PaymentCreated',
+      payment: id,
+      merchant: merchantId,
+      mode: 'test',
+      merchantVersion: 1,
+      request,
+    }
+    const events = [{ ...created, amountMinor: 1_999, currency: 'EUR', captureMethod: 'manual' }]
+    const row = {
+      shard,
+      entity,
+      seq: 1,
+      epoch: 3,
+      node: 'node-2',
+      incarnation: 'i2',
+      command: 'ab'.repeat(16),
+      at: 1_700_000_000_000,
+    }
+    journal.rows = [{ ...row, position: 4, type: 'payment.create_payment', events }]
+    const payment = await run('payment', 'show', id)
+    expect(payment.out).toContain(`${id}: created, 1999 EUR (minor units), test`)
+    expect(uncoloured(payment.out)).toMatch(
+      /1 +2023-11-14 22:13:20\.000 +node-2 +3 +payment\.create_payment +PaymentCreated/,
+    )
+    expect((await run('journal', 'show', id)).out).toContain('payment.create_payment')
+    const verify = await run('journal', 'verify', String(shard))
+    expect([verify.code, verify.err]).toEqual([
+      1,
+      expect.stringContaining('the journal breaks its promises at 2 places'),
+    ])
+    expect(verify.out).toContain(`shard ${shard}, position 4: position 1 was expected`)
+  })
+})
+
+describe('how it ends', () => {
+  test.each([
+    [2, ['nothing']],
+    [2, ['move', '1']],
+    [2, ['drain', 'node-1', '--timeout', '0']],
+    [2, ['merchant', 'key', 'add', 'mer_a', '--mode', 'both']],
+    [2, ['merchant', 'create', 'mer_a', '--name', 'A', '--route', 'stripe']],
+    [4, ['move', '1', 'node-9']],
+    [4, ['payment', 'show', 'pay_x']],
+    [0, ['--help']],
+  ])('exit %d for %j', async (code, args) => {
+    const { run } = await clone()
+    expect((await run(...args)).code).toBe(code)
+  })
+
+  test('a refusal says what, the code’s section, and the request', async () => {
+    const { run } = await clone('viewer')
+    const { code, err } = await run('move', '1', 'node-2')
+    expect(code).toBe(4)
+    expect(err).toMatch(
+      /^shardpay: The role viewer may not do this\.\n {2}→ use the token of an operator · docs\/errors\.md#role_missing · req_/,
+    )
+    const json = JSON.parse((await run('move', '1', 'node-2', '--json')).err) as { error: object }
+    expect(json.error).toMatchObject({ code: 'role_missing', exit_code: 4 })
+  })
+
+  test('3 where nobody answers, or nothing runs here', async () => {
+    const { run, app, directory } = await clone()
+    await app.close()
+    const away = await run('status')
+    expect([away.code, away.err]).toEqual([
+      3,
+      expect.stringMatching(/cannot be reached: ECONNREFUSED\n {2}→ is npm start running\?/),
+    ])
+    rmSync(join(directory, '.shardpay'), { recursive: true })
+    const none = await run('status')
+    expect([none.code, none.err]).toEqual([3, expect.stringContaining('no cluster runs here')])
+  })
+
+  test('another cluster is named by address and token file together, and its actions need a reason', async () => {
+    const { runWith, url, directory } = await clone()
+    const file = join(directory, 'token')
+    writeFileSync(file, `${tokens.operator}\n`)
+    const env = { SHARDPAY_OPERATOR_URL: url, SHARDPAY_OPERATOR_TOKEN_FILE: file }
+    expect((await runWith(env, 'status')).code).toBe(0)
+    const unreasoned = await runWith(env, 'move', '0', 'node-2')
+    expect([unreasoned.code, unreasoned.err]).toEqual([2, expect.stringContaining('an action needs its reason')])
+    expect((await runWith({}, 'status', '--url', url)).code).toBe(2)
+    expect((await runWith({}, 'status', '--url', `${url}/x`, '--token-file', file)).code).toBe(2)
+    expect((await runWith({}, 'status', '--url', url, '--token-file', `${file}.none`)).code).toBe(2)
+  })
+
+  test('every command has examples in its help', async () => {
+    const { run } = await clone()
+    const commands = lines((await run('--help')).out).flatMap((line) => /^ {2}([a-z-]+)(?: |$)/.exec(line)?.[1] ?? [])
+    const groups: Readonly<Record<string, readonly string[]>> = {
+      payment: ['show'],
+      journal: ['show', 'verify'],
+      merchant: ['list', 'create', 'suspend', 'resume'],
+      'psp-connection': ['list', 'add'],
+    }
+    const named = commands.filter((name) => name !== 'help')
+    expect(named.length).toBeGreaterThan(10)
+    for (const name of named) {
+      for (const each of groups[name] ?? ['']) {
+        const { out } = await run(name, ...(each === '' ? [] : [each]), '--help')
+        expect(out, `${name} ${each}`).toContain('Examples:\n  $ shardpay ')
+      }
+    }
+  })
+})
+
+describe('journal verify', () => {
+  const row = (position: number, more: object = {}) => ({
+    ...{ shard: 1, position, entity: 'a', seq: 1, epoch: 1, node: null, incarnation: null, command: '', type: 'x.y' },
+    ...{ at: '2026-01-01T00:00:00.000Z', events: [], ...more },
+  })
+  const epoch = (position: number, number: number) =>
+    row(position, { entity: '0'.repeat(32), epoch: number, seq: number })
+  const problemsOf = (rows: Parameters<ShardVerifier['take']>[0]): readonly string[] => {
+    const verifier = new ShardVerifier('1')
+    verifier.take(rows)
+    return verifier.problems.map((problem) => problem.replace('shard 1, ', ''))
+  }
+
+  test('finds nothing in a journal that is as it should be', () => {
+    expect(problemsOf([epoch(1, 1), row(2), row(3, { seq: 2 }), epoch(4, 3), row(5, { seq: 3, epoch: 3 })])).toEqual([])
+  })
+
+  test.each([
+    ['position 3: position 2 was expected', [epoch(1, 1), row(3)]],
+    ['position 3: sequence 2 of a was expected, not 3', [epoch(1, 1), row(2), row(3, { seq: 3 })]],
+    ['position 2: epoch 2 does not begin with its record', [epoch(1, 1), row(2, { epoch: 2 })]],
+    ['position 3: its epoch fell from 2 to 1', [epoch(1, 1), epoch(2, 2), epoch(3, 1)]],
+    ['position 1: the record of epoch 1 names epoch 2', [row(1, { entity: '0'.repeat(32), seq: 2 })]],
+    [
+      'position 3: its time is before that of the decision before it',
+      [epoch(1, 1), row(2), row(3, { seq: 2, at: '2025' })],
+    ],
+  ])('finds "%s"', (problem, rows) => {
+    expect(problemsOf(rows)).toEqual([problem])
+  })
+})
+
+describe('doctor', () => {
+  test('finds unsafe settings of Postgres, and warns without a synchronous standby', () => {
+    const settings = {
+      server_version_num: '180001',
+      fsync: 'on',
+      synchronous_commit: 'on',
+      full_page_writes: 'on',
+      synchronous_standby_names: 'a',
+    }
+    const verdicts = (more: object) =>
+      settingFindings(new Map(Object.entries({ ...settings, ...more }))).map(({ verdict }) => verdict)
+    expect(verdicts({})).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
+    expect(verdicts({ fsync: 'off' })[1]).toBe('wrong')
+    expect(verdicts({ synchronous_commit: 'local' })[2]).toBe('wrong')
+    expect(verdicts({ server_version_num: '160004' })[0]).toBe('wrong')
+    expect(verdicts({ synchronous_standby_names: '' })[4]).toBe('warning')
+  })
+
+  test('says which file, port or server is wrong and what to do, without asking the cluster', async () => {
+    const { runWith, app, directory } = await clone()
+    await app.close()
+    const open = join(directory, 'secret')
+    writeFileSync(open, 'x', { mode: 0o644 })
+    const env = {
+      ...{ SHARDPAY_STRIPE_TEST_KEY_FILE: open, SHARDPAY_ID_KEY_FILE: join(directory, 'none') },
+      DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none',
+    }
+    const { code, out, err } = await runWith(env, 'doctor', '--json')
+    expect(code).toBe(1)
+    const { findings } = JSON.parse(out) as { findings: { check: string; verdict: string }[] }
+    const verdicts = Object.fromEntries(findings.map(({ check, verdict }) => [check, verdict]))
+    expect(verdicts).toMatchObject({
+      ...{
+        SHARDPAY_STRIPE_TEST_KEY_FILE: 'warning',
+        SHARDPAY_ID_KEY_FILE: 'wrong',
+        Postgres: 'wrong',
+        'npm start': 'ok',
+      },
+    })
+    expect(`${out}${err}`).not.toContain('secret@')
+  })
+})

@@ -1,0 +1,124 @@
+/** `merchant …` and `psp-connection …`. */
+import type { ConnectionView } from '../../gateway/operator/routes/connections.ts'
+import type { MerchantView } from '../../gateway/operator/routes/merchants.ts'
+import type { CommandContext } from './context.ts'
+import { CliError, exitCodes } from './errors.ts'
+import { plain, table } from './output.ts'
+
+export async function listMerchants({ client, json, out }: CommandContext): Promise<void> {
+  const answer = await client.get<{ merchants: readonly MerchantView[] }>('/merchants')
+  if (json) return out(`${JSON.stringify(answer)}\n`)
+  out(
+    table(answer.merchants, [
+      { title: 'merchant', of: ({ id }) => id },
+      { title: 'status', of: ({ status }) => status },
+      { title: 'rate tier', of: ({ rate_tier: tier }) => tier },
+      { title: 'routes', of: ({ routes }) => routes.length, right: true },
+      { title: 'working keys', of: ({ keys }) => workingKeys(keys), flexible: true },
+      { title: 'name', of: ({ name }) => name.slice(0, 30) },
+    ]),
+  )
+}
+
+function workingKeys(keys: MerchantView['keys']): string {
+  const working = keys.filter(({ revoked_at: revoked }) => revoked === null)
+  return working.map(({ prefix }) => prefix).join(' ')
+}
+
+export async function createMerchant(
+  context: CommandContext,
+  id: string,
+  options: {
+    readonly name: string
+    readonly rateTier?: string
+    readonly route: readonly string[]
+    readonly reason?: string
+  },
+): Promise<void> {
+  const { client, json, out } = context
+  const { name, rateTier, route } = options
+  const merchant = await client.send<MerchantView>('POST', '/merchants', {
+    ...{ id, name, routes: route.map(routeOf), reason: context.reason(options.reason) },
+    ...(rateTier !== undefined && { rate_tier: rateTier }),
+  })
+  if (json) return out(`${JSON.stringify(merchant)}\n`)
+  out(
+    `${merchant.id} is ${merchant.status}, ${merchant.routes.length} routes; a key: shardpay merchant key add ${merchant.id} --mode test\n`,
+  )
+}
+
+/** `stripe-test` or `stripe-live`: the mode is how a connection's name ends. */
+function routeOf(connection: string): { readonly connection: string; readonly mode: string } {
+  const mode = /-(test|live)$/.exec(connection)?.[1]
+  if (mode !== undefined) return { connection, mode }
+  throw new CliError(exitCodes.usage, `--route ${plain(connection)} does not say its mode`, {
+    fix: 'a connection’s name ends with -test or -live',
+  })
+}
+
+export async function changeMerchant(
+  context: CommandContext,
+  id: string,
+  change: 'suspend' | 'resume',
+  reason?: string,
+): Promise<void> {
+  const { client, json, out } = context
+  const path = `/merchants/${encodeURIComponent(id)}/${change}`
+  const merchant = await client.send<MerchantView>('POST', path, { reason: context.reason(reason) })
+  out(json ? `${JSON.stringify(merchant)}\n` : `${merchant.id} is ${merchant.status}\n`)
+}
+
+export async function addKey(
+  context: CommandContext,
+  id: string,
+  options: { readonly mode: string; readonly scope: readonly string[]; readonly reason?: string },
+): Promise<void> {
+  const { client, json, out, err } = context
+  const { mode, scope } = options
+  const path = `/merchants/${encodeURIComponent(id)}/keys`
+  const key = await client.send<{ readonly secret: string; readonly id: string }>('POST', path, {
+    ...{ mode, reason: context.reason(options.reason) },
+    ...(scope.length > 0 && { scopes: scope }),
+  })
+  if (json) return out(`${JSON.stringify(key)}\n`)
+  // the key alone on stdout, for pipes into a secret store
+  err(`API key ${key.id}, shown this once and kept nowhere:\n`)
+  out(`${key.secret}\n`)
+}
+
+export async function revokeKey(context: CommandContext, id: string, key: string, reason?: string): Promise<void> {
+  const { client, json, out } = context
+  const path = `/merchants/${encodeURIComponent(id)}/keys/${encodeURIComponent(key)}`
+  const answer = await client.send<{ readonly prefix: string }>('DELETE', path, { reason: context.reason(reason) })
+  out(json ? `${JSON.stringify(answer)}\n` : `${answer.prefix} is revoked; gateways refuse it within a second\n`)
+}
+
+export async function listConnections({ client, json, out }: CommandContext): Promise<void> {
+  const answer = await client.get<{ psp_connections: readonly ConnectionView[] }>('/psp-connections')
+  if (json) return out(`${JSON.stringify(answer)}\n`)
+  out(
+    table(answer.psp_connections, [
+      { title: 'connection', of: ({ name }) => name },
+      { title: 'psp', of: ({ psp }) => psp },
+      { title: 'mode', of: ({ mode }) => mode },
+      { title: 'served', of: ({ served }) => (served ? 'yes' : 'no') },
+      { title: 'secret in the file that is named by', of: (each) => each.secret_setting ?? '–', flexible: true },
+    ]),
+  )
+}
+
+export async function addConnection(
+  context: CommandContext,
+  name: string,
+  options: { readonly psp: string; readonly mode: string; readonly secretSetting: string; readonly reason?: string },
+): Promise<void> {
+  const { client, json, out } = context
+  const { psp, mode, secretSetting } = options
+  const added = await client.send<ConnectionView>('POST', '/psp-connections', {
+    ...{ name, psp, mode, secret_setting: secretSetting, reason: context.reason(options.reason) },
+  })
+  if (json) return out(`${JSON.stringify(added)}\n`)
+  out(
+    `${added.name} is registered (${added.psp}, ${added.mode}); its secret is read from the file that ${secretSetting} names\n`,
+  )
+}

@@ -1,0 +1,245 @@
+/**
+ * The commands of `shardpay`, their options and examples. It speaks to the operators' API alone, `doctor` apart. Names, exit
+ * codes and the members of `--json` are permanent; texts for people are not.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { actions, drain, move, nodes, pin, shards, status, undrain } from './cluster-commands.ts'
+import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
+import { doctor } from './doctor.ts'
+import { CliError, type ExitCode, exitCodes } from './errors.ts'
+import { showJournal, showPayment, verifyJournal } from './journal-commands.ts'
+import {
+  addConnection,
+  addKey,
+  changeMerchant,
+  createMerchant,
+  listConnections,
+  listMerchants,
+  revokeKey,
+} from './merchant-commands.ts'
+import { OperatorClient } from './operator-client.ts'
+import { connectionOf } from './settings.ts'
+
+type WithReason = { readonly reason?: string }
+
+/** Runs one command line (without `node` and script) to its end. Never throws, prints what went wrong. */
+export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  try {
+    await buildProgram(surroundings).parseAsync([...args], { from: 'user' })
+    return exitCodes.ok
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    const isJson = args.includes('--json')
+    if (error instanceof CliError) {
+      surroundings.err(
+        isJson ? jsonOf(error) : `shardpay: ${error.message}\n${error.fix === undefined ? '' : `  → ${error.fix}\n`}`,
+      )
+      return error.exitCode
+    }
+    surroundings.err(`shardpay: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    return exitCodes.failed
+  }
+}
+
+function jsonOf({ message, code, fix, exitCode }: CliError): string {
+  return `${JSON.stringify({ error: { code: code ?? null, message, fix: fix ?? null, exit_code: exitCode } })}\n`
+}
+
+function buildProgram(surroundings: Surroundings): Command {
+  const program = new Command('shardpay')
+    .description('Operates a Shardpay cluster through its operators’ API.')
+    .exitOverride()
+    .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
+    .showHelpAfterError('(shardpay --help lists the commands)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 well, 1 failed, 2 wrong command line, 3 not reachable, 4 refused.\n' +
+        'In a clone: npm run shardpay -- status, while npm start runs. Elsewhere: --url and --token-file, or\n' +
+        'SHARDPAY_OPERATOR_URL and SHARDPAY_OPERATOR_TOKEN_FILE.',
+    )
+
+  /** Adds a command with what all have; examples stand in its help. */
+  const add = (parent: Command, name: string, description: string, examples: readonly string[]): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .option('--json', 'one JSON object on stdout, nothing else')
+      .option('--url <url>', 'address of the operators’ API')
+      .option('--token-file <path>', 'file that holds an operator’s token')
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ shardpay ${example}`).join('\n')}`)
+
+  const contextOf = (command: Command): CommandContext => {
+    const options = command.opts<CommonOptions>()
+    const connection = connectionOf(surroundings, options)
+    return {
+      ...surroundings,
+      client: new OperatorClient(connection),
+      json: options.json === true,
+      reason(given) {
+        if (given !== undefined) return given
+        if (connection.isDevelopment) return 'development'
+        throw new CliError(exitCodes.usage, 'an action needs its reason', {
+          fix: '--reason "…", kept for ever with it',
+        })
+      },
+    }
+  }
+  const reason = () => new Option('--reason <text>', 'why, kept for ever with who and what (in development: optional)')
+
+  add(program, 'status', 'The cluster in one look.', ['status', 'status --json']).action((_options, command: Command) =>
+    status(contextOf(command)),
+  )
+  add(program, 'nodes', 'Every process: state, shards, load.', ['nodes']).action((_options, command: Command) =>
+    nodes(contextOf(command)),
+  )
+  add(program, 'shards', 'Owner, epoch and pin of each shard.', ['shards --node node-2', 'shards --unowned --json'])
+    .option('--node <node>', 'only those of this node')
+    .option('--unowned', 'only those that nobody serves')
+    .action((options: { node?: string; unowned?: true }, command: Command) => shards(contextOf(command), options))
+  add(program, 'move', 'Moves a shard and prints the measured blackout.', ['move 17 node-2 --reason "ticket 12"'])
+    .argument('<shard>', '0 to 1023')
+    .argument('<node>', 'the node it should be on')
+    .addOption(reason())
+    .action((shard: string, node: string, options: WithReason, command: Command) =>
+      move(contextOf(command), shard, node, options.reason),
+    )
+  add(program, 'pin', 'Keeps a shard on a node while that lives.', ['pin 17 node-2 --reason "ticket 12"'])
+    .argument('<shard>')
+    .argument('<node>')
+    .addOption(reason())
+    .action((shard: string, node: string, options: WithReason, command: Command) =>
+      pin(contextOf(command), shard, node, options.reason),
+    )
+  add(program, 'unpin', 'Lets a shard go where placement puts it.', ['unpin 17 --reason "ticket 12 is done"'])
+    .argument('<shard>')
+    .addOption(reason())
+    .action((shard: string, options: WithReason, command: Command) =>
+      pin(contextOf(command), shard, null, options.reason),
+    )
+  add(program, 'drain', 'Moves all shards off a node; the process stays. Prints the measured blackout (p50, max).', [
+    'drain node-2 --reason "kernel update"',
+    'drain node-2 --no-wait --reason "kernel update"',
+  ])
+    .argument('<node>')
+    .addOption(reason())
+    .option('--timeout <seconds>', 'how long to wait for it', secondsOf, 120)
+    .option('--no-wait', 'do not wait until the last shard has moved')
+    .action((node: string, options: WithReason & { timeout: number; wait: boolean }, command: Command) =>
+      drain(contextOf(command), node, options),
+    )
+  add(program, 'undrain', 'Lets a node take its share of shards again.', ['undrain node-2 --reason "updated"'])
+    .argument('<node>')
+    .addOption(reason())
+    .action((node: string, options: WithReason, command: Command) => undrain(contextOf(command), node, options.reason))
+  add(program, 'actions', 'Who did what and why, on one day.', ['actions', 'actions --day 2026-11-21 --json'])
+    .option('--day <date>', 'a day of UTC; today where none is given')
+    .action((options: { day?: string }, command: Command) => actions(contextOf(command), options.day))
+
+  const payment = program.command('payment').description('Payments, as the journal has them.')
+  add(payment, 'show', 'State and decisions of a payment, without personal data.', ['payment show pay_…'])
+    .argument('<id>')
+    .action((id: string, _options, command: Command) => showPayment(contextOf(command), id))
+
+  const journal = program.command('journal').description('The journal: what was decided, where, under which epoch.')
+  add(journal, 'show', 'Decisions of one entity.', ['journal show pay_…', 'journal show mer_a --json'])
+    .argument('<entity>', 'a payment, a merchant, psp-connections, operator-log:<day>, or 32 hexadecimal digits')
+    .action((entity: string, _options, command: Command) => showJournal(contextOf(command), entity))
+  add(journal, 'verify', 'Reads whole shards: positions gapless, sequences contiguous, epochs never falling.', [
+    'journal verify',
+    'journal verify 17 18',
+  ])
+    .argument('[shards...]', 'all of them where none is named')
+    .action((only: string[], _options, command: Command) => verifyJournal(contextOf(command), only))
+
+  merchantCommands(program, add, contextOf, reason)
+
+  add(program, 'doctor', 'Is this machine fit to run Shardpay? Asks the surroundings, not the cluster.', [
+    'doctor',
+  ]).action((options: CommonOptions) => doctor(surroundings, options.json === true))
+  return program
+}
+
+function merchantCommands(
+  program: Command,
+  add: (parent: Command, name: string, description: string, examples: readonly string[]) => Command,
+  contextOf: (command: Command) => CommandContext,
+  reason: () => Option,
+): void {
+  const mode = () =>
+    new Option('--mode <mode>', 'test and live stay apart').choices(['test', 'live']).makeOptionMandatory()
+  const merchant = program.command('merchant').description('Merchants and their API keys.')
+  add(merchant, 'list', 'All merchants.', ['merchant list']).action((_options, command: Command) =>
+    listMerchants(contextOf(command)),
+  )
+  add(merchant, 'create', 'Makes a merchant.', ['merchant create mer_shop --name "Corner Shop" --route stripe-test'])
+    .argument('<id>', 'mer_ and letters, digits or _')
+    .requiredOption('--name <name>', 'as people know it')
+    .option('--rate-tier <tier>', 'standard or high')
+    .option('--route <connection>', 'a PSP connection, in order of preference; may be repeated', listOf, [])
+    .addOption(reason())
+    .action((id: string, options: Parameters<typeof createMerchant>[2], command: Command) =>
+      createMerchant(contextOf(command), id, options),
+    )
+  for (const [name, description] of [
+    ['suspend', 'Refuses all requests of a merchant from now on.'],
+    ['resume', 'Lets a suspended merchant in again.'],
+  ] as const) {
+    add(merchant, name, description, [`merchant ${name} mer_shop --reason "ticket 12"`])
+      .argument('<id>')
+      .addOption(reason())
+      .action((id: string, options: WithReason, command: Command) =>
+        changeMerchant(contextOf(command), id, name, options.reason),
+      )
+  }
+  const key = merchant.command('key').description('API keys: a secret is shown once, when it is made.')
+  add(key, 'add', 'Makes an API key and prints its secret.', [
+    'merchant key add mer_shop --mode test --reason "first key"',
+  ])
+    .argument('<id>')
+    .addOption(mode())
+    .option(
+      '--scope <scope>',
+      'payments:read, payments:write or refunds:write; may be repeated; all where none is given',
+      listOf,
+      [],
+    )
+    .addOption(reason())
+    .action((id: string, options: Parameters<typeof addKey>[2], command: Command) =>
+      addKey(contextOf(command), id, options),
+    )
+  add(key, 'revoke', 'Revokes an API key, for ever.', ['merchant key revoke mer_shop sk_test_ab12 --reason "leaked"'])
+    .argument('<id>')
+    .argument('<key>', 'its id, or what people see of it')
+    .addOption(reason())
+    .action((id: string, prefix: string, options: WithReason, command: Command) =>
+      revokeKey(contextOf(command), id, prefix, options.reason),
+    )
+
+  const connection = program
+    .command('psp-connection')
+    .description('PSP connections; their secrets never leave their files.')
+  add(connection, 'list', 'Registered connections, and those that nodes serve.', ['psp-connection list']).action(
+    (_options, command: Command) => listConnections(contextOf(command)),
+  )
+  add(connection, 'add', 'Registers a connection.', [
+    'psp-connection add stripe-live --psp stripe --mode live --secret-setting SHARDPAY_STRIPE_LIVE_SECRET_KEY_FILE',
+  ])
+    .argument('<name>', 'ends with its mode: stripe-live')
+    .requiredOption('--psp <psp>', 'stripe')
+    .addOption(mode())
+    .requiredOption('--secret-setting <name>', 'the setting whose file holds the secret, with the mode in its name')
+    .addOption(reason())
+    .action((name: string, options: Parameters<typeof addConnection>[2], command: Command) =>
+      addConnection(contextOf(command), name, options),
+    )
+}
+
+function listOf(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3_600) throw new InvalidArgumentError('1 to 3600 seconds.')
+  return seconds
+}
