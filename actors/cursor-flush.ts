@@ -81,12 +81,8 @@ export class CursorFlush {
       batch.push({ shard, entities, ...this.#advanceOf(shard, entities) })
     }
     if (batch.length === 0) return
-    for (const { shard, entities } of batch) {
-      for (const entity of entities) {
-        shard.dirty.delete(entity)
-        entity.dirty = false
-      }
-    }
+    // They stay marked as dirty, so in memory, until their rows are stored: what fails is written again from their states.
+    for (const { shard, entities } of batch) for (const entity of entities) shard.dirty.delete(entity)
     const { failures } = await perDatabase(
       this.#journal,
       batch,
@@ -110,6 +106,8 @@ export class CursorFlush {
         const byEntity = Map.groupBy(timers, (timer) => timer.entity)
         for (const entity of entities) {
           const own = byEntity.get(entity.address.entity) ?? []
+          // Changed meanwhile: it waits for the next time.
+          if (!shard.dirty.has(entity)) entity.dirty = false
           entity.timerRowsStored = own.length > 0
           this.#events.stored(entity, own)
         }
