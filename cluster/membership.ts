@@ -29,6 +29,7 @@ import {
 } from './member.ts'
 import { fingerprintOf } from './membership-fingerprint.ts'
 import { Judge } from './membership-judge.ts'
+import { declareOwnEnd } from './membership-leave.ts'
 import { Renewal } from './membership-renewal.ts'
 import type { HintSource } from './owners.ts'
 import { Polling } from './polling.ts'
@@ -212,25 +213,12 @@ export class MembershipAgent {
       return false
     }
     this.#halt('leaving')
-    const { clock, limits, store } = this.#options
-    const until = clock.monotonic() + limits.leaveTimeoutMs
-    let left = false
-    while (!left && clock.monotonic() < until) {
-      left = await new Promise<boolean>((resolve) => {
-        const cancel = clock.schedule(until - clock.monotonic(), () => resolve(false))
-        store.declareDead(self, undefined).then(
-          () => {
-            cancel()
-            resolve(true)
-          },
-          (error: unknown) => {
-            cancel()
-            this.#options.observer.failed?.('declaration', error)
-            clock.schedule(limits.renewRetryMs, () => resolve(false))
-          },
-        )
-      })
-    }
+    const { observer } = this.#options
+    const left = await declareOwnEnd({
+      ...this.#options,
+      self,
+      failed: (error) => observer.failed?.('declaration', error),
+    })
     this.stop()
     return left
   }
