@@ -1,6 +1,6 @@
 /**
  * Journaled events and states as operators see them. What is shown is a list of names, not a list of what is hidden: a
- * member that nobody has thought of stays inside, its name in sight. Personal data and payment-method tokens are not even read;
+ * member that nobody has thought of stays inside, its name in sight. Personal data and payment-method tokens are not even decoded;
  * what merchants and shoppers wrote (references, metadata, addresses), keys and hashes are left out here.
  */
 

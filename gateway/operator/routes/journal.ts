@@ -1,6 +1,6 @@
 /**
  * Payments and the journal as operators see them: committed rows, decoded, redacted. A payment's state is folded here from
- * these rows, so it can be looked at also while its shard serves nobody. What is private is never read.
+ * these rows, so it can be looked at also while its shard serves nobody. What is private is never decoded.
  *
  * Every look at an entity is recorded in the operators' log.
  */
