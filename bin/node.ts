@@ -118,7 +118,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         void watch.refresh()
       },
     },
-    runEffect: (effect) => runEffect(effect as PaymentEffect),
+    // After a long sleep input can come before timers: whoever was declared dead meanwhile calls no PSP.
+    runEffect: (effect) =>
+      membership.watchdog.hasStoodStill() ? Promise.resolve(undefined) : runEffect(effect as PaymentEffect),
     forward: (envelope) => router.route(envelope),
   })
   metrics.observe(host, () => statsOf(journal))
