@@ -127,7 +127,7 @@ export class Cluster {
         SHARDPAY_OPERATOR_TOKENS_FILE: file('operator-tokens.json'),
         SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
         SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe-key'),
-        SHARDPAY_SEED_FILE: file('seed.json'),
+        ...(roles.includes('gateway') && { SHARDPAY_SEED_FILE: file('seed.json') }),
         ...(roles === 'node' && (await this.#options.nodeEnv?.(name, this.databases))),
       },
     })
@@ -158,6 +158,19 @@ export class Cluster {
       headers: { 'content-type': 'application/json' },
     })
     if (!response.ok) throw new Error(`behaviour answered ${response.status}: ${await response.text()}`)
+  }
+
+  /** Resolves when every shard has a living owner and this node has some of them, so that harming it harms somebody. */
+  async serving(node: Member, withinMs = 60_000): Promise<number> {
+    return until(
+      async () => {
+        const owners = await this.owners()
+        const wanted = this.nodes.filter(({ isWanted }) => isWanted)
+        const owned = wanted.reduce((sum, { name }) => sum + (owners.get(name) ?? 0), 0)
+        return wanted.every(({ isRunning }) => isRunning) && owned === shardCount && (owners.get(node.name) ?? 0) >= 100
+      },
+      { withinMs, everyMs: 50, what: `every shard served, and some by ${node.name}` },
+    )
   }
 
   /** Resolves when no shard is that incarnation's any more. */
@@ -217,22 +230,23 @@ export class Cluster {
   }
 
   /**
-   * Resolves when every shard is with one of these nodes, by default all that run, and each has its share: between half and
+   * Resolves when every shard is with one of these nodes, by default all that nobody stopped, and each has its share: between half and
    * twice the mean.
    */
-  async settled(nodes = this.nodes.filter(({ isRunning }) => isRunning), withinMs = 60_000): Promise<number> {
-    const running = nodes.map(({ name }) => name)
+  async settled(nodes?: readonly Member[], withinMs = 60_000): Promise<number> {
     return until(
       async () => {
+        const wanted = nodes ?? this.nodes.filter(({ isWanted }) => isWanted)
         const owners = await this.owners()
-        const shares = running.map((name) => owners.get(name) ?? 0)
-        const mean = shardCount / running.length
+        const shares = wanted.map(({ name }) => owners.get(name) ?? 0)
+        const mean = shardCount / wanted.length
         return (
+          wanted.every(({ isRunning }) => isRunning) &&
           shares.reduce((sum, share) => sum + share, 0) === shardCount &&
           shares.every((share) => share > mean / 2 && share < mean * 2)
         )
       },
-      { withinMs, everyMs: 50, what: `${shardCount} shards on ${running.join(', ')}` },
+      { withinMs, everyMs: 50, what: 'the placement of all shards' },
     )
   }
 

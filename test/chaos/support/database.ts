@@ -35,7 +35,8 @@ export class Database {
     await mkdir(directory, { recursive: true })
     await chmod(directory, 0o711)
     const access = join(directory, 'hba.conf')
-    await writeFile(access, 'host all all 127.0.0.1/32 scram-sha-256\nhost all all 10.0.0.0/8 scram-sha-256\n')
+    const from = ['all all 127.0.0.1/32', 'all all 10.0.0.0/8', 'replication all 127.0.0.1/32']
+    await writeFile(access, from.map((each) => `host ${each} scram-sha-256\n`).join(''))
     await chmod(access, 0o644)
     const postgres = await startPostgres({
       dataDirectory: directory,

@@ -1,6 +1,14 @@
-/** One process of a chaos cluster over its lives: each start is another incarnation under the same name and addresses. */
+/**
+ * One process of a chaos cluster over its lives: each start is another incarnation under the same name and addresses.
+ *
+ * Between `start` and `stop`, `kill` or `terminate` it is watched over: a process that ends because it was declared dead, or
+ * stood still, is started again, as supervisors do. On a machine that is busy with other things that happens to healthy nodes.
+ */
 import type { Host } from './private-network.ts'
 import { type Ending, Program } from './program.ts'
+
+/** bin/server.ts: start it again, as another incarnation. */
+export const fencedExitCode = 75
 
 export interface MemberOptions {
   readonly name: string
@@ -18,7 +26,12 @@ export class Member {
   readonly operatorUrl: string
   readonly host: Host | undefined
   readonly #options: MemberOptions
+  /** How its lives ended. */
+  readonly endings: Ending[] = []
   #program: Program | undefined
+  #isWanted = false
+  #birth: Promise<void> | undefined
+  #failure: unknown
 
   constructor(options: MemberOptions) {
     const { host, ports } = options
@@ -32,8 +45,22 @@ export class Member {
 
   /** Resolves when it serves. `env` is for this life only. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    if (this.#program?.isRunning) throw new Error(`${this.name} runs`)
-    this.#program = await this.startTwin(env)
+    if (this.#isWanted) throw new Error(`${this.name} runs`)
+    this.#isWanted = true
+    await this.#live(env)
+  }
+
+  async #live(env: Readonly<Record<string, string>>): Promise<void> {
+    const program = await this.startTwin(env)
+    this.#program = program
+    void program.ended.then((how) => {
+      this.endings.push(how)
+      if (how !== fencedExitCode || !this.#isWanted) return
+      this.#birth = this.#live({}).catch((error: unknown) => {
+        this.#isWanted = false
+        this.#failure = error
+      })
+    })
   }
 
   /** Another process under the same name: its own ports where `env` says so. The caller ends it. */
@@ -68,6 +95,12 @@ export class Member {
     return this.#program !== undefined
   }
 
+  /** Nobody stopped it: it runs, or is about to again. @throws where it could not be started again. */
+  get isWanted(): boolean {
+    if (this.#failure !== undefined) throw new Error(`${this.name} did not come back`, { cause: this.#failure })
+    return this.#isWanted
+  }
+
   get isRunning(): boolean {
     return this.#program?.isRunning === true
   }
@@ -77,12 +110,17 @@ export class Member {
   }
 
   kill(): Promise<Ending> {
-    return this.program.end('SIGKILL')
+    return this.#end('SIGKILL')
   }
 
   /** Drains and ends. */
   terminate(): Promise<Ending> {
-    return this.program.end('SIGTERM')
+    return this.#end('SIGTERM')
+  }
+
+  /** It is not started again when it ends, until the next `start`. */
+  letGo(): void {
+    this.#isWanted = false
   }
 
   freeze(): void {
@@ -94,6 +132,12 @@ export class Member {
   }
 
   async stop(): Promise<void> {
-    if (this.isRunning) await this.kill()
+    if (this.#program !== undefined) await this.#end('SIGKILL')
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<Ending> {
+    this.#isWanted = false
+    await this.#birth
+    return this.program.end(signal)
   }
 }

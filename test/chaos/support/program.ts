@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 
 const root = new URL('../../../', import.meta.url).pathname
 const readyWithinMs = 60_000
-const logLinesMax = 500
+const logLinesMax = 2_000
 /** Of the kernel: a frozen process cannot see that its standard input ended. */
 const endsWithParent = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL'] : []
 

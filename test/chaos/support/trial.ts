@@ -20,7 +20,7 @@ import type { Member } from './member.ts'
 import { until } from './until.ts'
 
 export interface TrialOptions {
-  /** Journeys per second; each is one to four requests. Default 60. */
+  /** Journeys per second; each is one to four requests. Default 40. */
   readonly rate?: number
   readonly mix?: Mix
   /** Gateways that the merchants know. Default: all. */
@@ -73,7 +73,7 @@ export class Trial {
       merchants: cluster.merchants.map((merchant) => ({ ...merchant, mode: 'test' })),
       seed: this.#seed,
       run: `${name}-${process.pid}`,
-      rate: options.rate ?? 60,
+      rate: options.rate ?? 40,
       ...(options.mix && { mix: options.mix }),
     })
   }
@@ -117,15 +117,18 @@ export class Trial {
     return Object.fromEntries(Object.entries(this.#load.summary().answers).filter(([name]) => !/ 2\d\d$/.test(name)))
   }
 
-  /** Ends the load, lets everything come to rest, and compares the books. */
-  async judge(): Promise<AuditReport> {
+  /**
+   * Ends the load, lets everything come to rest, and compares the books.
+   * @param journalUrls of the journals where they are not with the cluster's databases any more.
+   */
+  async judge(journalUrls = this.#cluster.databases.map(({ url }) => url)): Promise<AuditReport> {
     await this.#load.stop()
     const restless = await this.#load.finish(restWithinMs)
     await this.#history.close()
     await this.#client.close()
     await this.#cluster.behave([])
     expect(restless, 'payments that are still pending').toBe(0)
-    const journals = await Promise.all(this.#cluster.databases.map(({ url }) => PostgresJournal.open(url)))
+    const journals = await Promise.all(journalUrls.map((url) => PostgresJournal.open(url)))
     try {
       const report = await audit({
         history: readHistory(this.#history.path),
@@ -187,9 +190,9 @@ async function requestsOf(history: AsyncIterable<HistoryLine>): Promise<{ firstN
 function describeLogs(cluster: Cluster): string {
   return [...cluster.nodes, ...cluster.gateways]
     .filter((member) => member.wasStarted)
-    .flatMap(({ name, program }) => [
-      `--- ${name} (${program.ending ?? 'running'})`,
-      ...program.log.slice(-logLinesShown),
+    .flatMap(({ name, program, endings }) => [
+      `--- ${name}: ${program.ending ?? 'runs'}; lives before ended with ${endings.join(', ') || 'nothing'}`,
+      ...program.log.filter((line) => !line.includes('"shard moved"')).slice(-logLinesShown),
     ])
     .join('\n')
 }
