@@ -165,15 +165,7 @@ export class MemoryJournal implements Journal {
     const behind = seen
       .filter(({ shard, last }) => last < (this.#acknowledged.get(shard) ?? 0))
       .map(({ shard }) => shard)
-    if (behind.length > 0) {
-      throw new JournalError(
-        'journal_lost_acknowledged_rows',
-        `acknowledged rows of shards ${behind.join(', ')} are gone`,
-        {
-          shards: behind,
-        },
-      )
-    }
+    if (behind.length > 0) throw lostRows(behind)
     const dead = await this.#whoIsDead(owners)
     if (dead === 'self') return []
     const taken = await this.#statement(() =>
@@ -189,6 +181,11 @@ export class MemoryJournal implements Journal {
         openedAt: this.#database.writeEpochRecord(shard, epoch, record),
       })),
     )
+    // Another server may have taken over since they were looked at.
+    const overtaken = written.filter(
+      ({ shard, openedAt = Infinity }) => openedAt <= (this.#acknowledged.get(shard) ?? 0),
+    )
+    if (overtaken.length > 0) throw lostRows(overtaken.map(({ shard }) => shard))
     return written.flatMap(({ shard, epoch, openedAt }) => {
       if (openedAt === undefined) return []
       this.#held.set(shard, { epoch, tail: openedAt, status: 'held', queue: [], inFlight: false })
@@ -485,4 +482,14 @@ export class MemoryJournal implements Journal {
 
 function failure(code: JournalErrorCode, shard: number): JournalError {
   return new JournalError(code, `${code} (shard ${shard})`, { shards: [shard] })
+}
+
+function lostRows(shards: readonly number[]): JournalError {
+  return new JournalError(
+    'journal_lost_acknowledged_rows',
+    `acknowledged rows of shards ${shards.join(', ')} are gone`,
+    {
+      shards,
+    },
+  )
 }

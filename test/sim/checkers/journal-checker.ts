@@ -139,13 +139,14 @@ export class JournalChecker {
     )
     claim(row.epoch >= seen.epoch, 'epoch_went_back', 'epochs never go back', facts)
     claim(row.epoch === ownerEpoch, 'row_of_no_owner', 'only the shard’s owner writes', facts)
+    const isRecord = row.type === 'epoch'
+    // Its taking may have been under way: a record alone acknowledges nothing.
     claim(
-      !this.#bereft.has(`${this.#owners.get(`${shard}/${ownerEpoch}`)} ${shard}`),
+      isRecord || !this.#bereft.has(`${this.#owners.get(`${shard}/${ownerEpoch}`)} ${shard}`),
       'lost_rows_continued',
       'a node whose acknowledged rows are gone writes nothing more into that shard',
       facts,
     )
-    const isRecord = row.type === 'epoch'
     claim(
       isRecord === row.epoch > seen.epoch,
       'epoch_without_record',
