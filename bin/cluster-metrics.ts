@@ -3,6 +3,7 @@ import type { ClusterRouter, ClusterRouterObserver } from '../cluster/cluster-ro
 import type { Links } from '../cluster/link.ts'
 import type { LinksObserver } from '../cluster/links-observer.ts'
 import type { OwnerTable } from '../cluster/owners.ts'
+import type { TurnedAway } from '../cluster/ws-network.ts'
 import { durationBuckets, type Metrics } from '../runtime/metrics.ts'
 
 /** Seconds. */
@@ -11,7 +12,11 @@ const hopBuckets = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 export interface ClusterMetrics {
   readonly links: LinksObserver
   readonly router: ClusterRouterObserver
+  readonly turnedAway: (reason: TurnedAway) => void
+  linkOpened(): void
   declaredDead(): void
+  /** @param expirySeconds until the certificate of links expires. */
+  observeTls(expirySeconds: () => number): void
   /** Reads what the parts count by themselves, at each scrape. */
   observe(parts: { readonly owners: OwnerTable; readonly links: Links; readonly router: ClusterRouter }): void
 }
@@ -31,8 +36,20 @@ export function createClusterMetrics(metrics: Metrics): ClusterMetrics {
   })
   const refused = metrics.counter({
     name: 'link_refused_total',
-    help: 'Peers this process refused, by reason.',
+    help: 'Connections this process refused, by reason: before the TLS handshake was over, or by their hello.',
     labels: ['reason'],
+  })
+  const refusedBy = metrics.counter({
+    name: 'link_refused_by_total',
+    help: 'Times a peer refused this process, or was stopping; the log has the reasons.',
+  })
+  const dialFailed = metrics.counter({
+    name: 'link_dial_failed_total',
+    help: 'Dials that reached nobody: refused, timed out, or without TLS in common.',
+  })
+  const opened = metrics.counter({
+    name: 'link_opened_total',
+    help: 'Links that came up, those that replace others included.',
   })
   const malformed = metrics.counter({
     name: 'link_malformed_total',
@@ -68,6 +85,8 @@ export function createClusterMetrics(metrics: Metrics): ClusterMetrics {
       frameReceived: (size, many) => count('in', size, many),
       dropped: (what) => dropped.inc({ what }),
       refused: (reason) => refused.inc({ reason }),
+      refusedBy: () => refusedBy.inc(),
+      dialFailed: () => dialFailed.inc(),
       malformed: () => malformed.inc(),
     },
     router: {
@@ -75,24 +94,39 @@ export function createClusterMetrics(metrics: Metrics): ClusterMetrics {
       held: (ms) => held.observe(ms / 1000),
       shed: (trafficClass) => shed.inc({ class: trafficClass }),
     },
+    turnedAway: (reason) => refused.inc({ reason }),
+    linkOpened: () => opened.inc(),
     declaredDead: () => deaths.inc(),
-    observe({ owners, links, router }) {
+    observeTls(expirySeconds) {
+      metrics.gauge({
+        name: 'tls_cert_expiry_seconds',
+        help: 'Until the loaded certificate expires; below zero once it has.',
+        labels: ['role'],
+        collect: (each) => each.set({ role: 'link' }, expirySeconds()),
+      })
+    },
+    observe(parts) {
       const gauge = (name: string, help: string, read: () => number): void => {
         metrics.gauge({ name, help, collect: (each) => each.set(read()) })
       }
-      gauge('route_held', 'Commands held now.', () => router.stats().held)
-      gauge('route_forwarded', 'Attempts over links since the start.', () => router.stats().forwarded)
-      gauge('route_moved', 'Answers that the owner is elsewhere, since the start.', () => router.stats().moved)
-      gauge('route_retried', 'Attempts after the first of a command, since the start.', () => router.stats().retried)
+      gauge('route_held', 'Commands held now.', () => parts.router.stats().held)
+      gauge('route_forwarded', 'Attempts over links since the start.', () => parts.router.stats().forwarded)
+      gauge('route_moved', 'Answers that the owner is elsewhere, since the start.', () => parts.router.stats().moved)
+      gauge(
+        'route_retried',
+        'Attempts after the first of a command, since the start.',
+        () => parts.router.stats().retried,
+      )
       metrics.gauge({
         name: 'links_open',
         help: 'Links to other processes.',
-        collect: (each) => each.set(links.all.length),
+        collect: (each) => each.set(parts.links.all.length),
       })
       metrics.gauge({
         name: 'shards_unowned',
         help: 'Shards that nobody owns, as this process believes.',
-        collect: (each) => each.set(owners.all.filter(({ owner, released }) => owner === undefined || released).length),
+        collect: (each) =>
+          each.set(parts.owners.all.filter(({ owner, released }) => owner === undefined || released).length),
       })
     },
   }

@@ -2,7 +2,6 @@
  * What every process of a cluster has, whatever its roles: membership as the first database tells it, the owners of all
  * shards, links to the others, and the router over them. A node renews its lease here; a gateway only watches.
  */
-import { join } from 'node:path'
 import { createClusterRouter, type ClusterRouter } from '../cluster/cluster-router.ts'
 import { type ClusterLimits, clusterLimits } from '../cluster/cluster-limits.ts'
 import type { Links } from '../cluster/link.ts'
@@ -12,9 +11,10 @@ import { MembershipAgent, type MembershipEnd } from '../cluster/membership.ts'
 import { OwnerWatch } from '../cluster/owner-watch.ts'
 import { OwnerTable } from '../cluster/owners.ts'
 import type { Router } from '../cluster/router.ts'
+import { learnOwned } from '../cluster/shard-controller-peers.ts'
 import { StatusBoard } from '../cluster/status-board.ts'
 import type { ProcessStatus } from '../cluster/status.ts'
-import { LinkTls } from '../cluster/tls.ts'
+import { LinkTls, linkTlsFilesIn } from '../cluster/tls.ts'
 import { createWsNetwork } from '../cluster/ws-network.ts'
 import { shardCount } from '../domain/ids.ts'
 import { PostgresHints } from '../persistence/hints.ts'
@@ -27,9 +27,10 @@ import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { createClusterMetrics } from './cluster-metrics.ts'
+import { createLinkLog } from './link-log.ts'
 
-/** Links are made anew within this time after a certificate changed. */
-const recycleWithinMs = 60_000
+/** Links are made anew within this time after a certificate changed: long enough that they do not all do it at once. */
+const recycleWithinMs = 20_000
 
 export interface ClusterOptions {
   readonly self: Incarnation
@@ -82,19 +83,21 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   const ownerStore = new PostgresOwnerStore({ databases, self, log: clusterLog })
   const watch = new OwnerWatch({ table: owners, store: ownerStore, hints, clock: systemClock, limits })
   const { host, port, address: advertise, tlsDirectory } = options.link
-  const tls = tlsDirectory === undefined ? undefined : linkTls(tlsDirectory, clusterLog, metrics)
+  const tls = tlsDirectory === undefined ? undefined : linkTls(tlsDirectory, clusterLog)
+  const linkLog = createLinkLog(clusterLog, clusterMetrics.links)
   const network = createWsNetwork({
     host,
     port,
     ...(advertise !== undefined && { advertise }),
     ...(tls !== undefined && { tls }),
+    turnedAway: clusterMetrics.turnedAway,
   })
   const links = createLinks({
     self: { ...self, roles, build },
     network,
     clock: systemClock,
     random: systemRandom,
-    observer: clusterMetrics.links,
+    observer: linkLog.observer,
   })
   const membership = new MembershipAgent({
     self: isNode ? self : undefined,
@@ -125,10 +128,16 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   const board = new StatusBoard(systemClock)
   // Links made under certificates of before are replaced, so that a certificate that was taken back stops working.
   tls?.onChange(() => links.recycle(recycleWithinMs))
+  if (tls !== undefined) clusterMetrics.observeTls(() => tls.expirySeconds)
   links.on({
+    up: ({ peer }) => {
+      clusterMetrics.linkOpened()
+      linkLog.up(peer)
+    },
     gone: (incarnation) => membership.gone(incarnation),
-    told: (_from, topic, body) => {
+    told: (from, topic, body) => {
       if (topic === 'status') board.hear(body as ProcessStatus)
+      else learnOwned(owners, from, topic, body)
     },
   })
   const address = isNode ? await links.listen() : ''
@@ -168,23 +177,15 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-function linkTls(directory: string, log: Log, metrics: Metrics): LinkTls {
-  const file = (name: string): string => join(directory, name)
-  const tls = new LinkTls({
-    files: { certFile: file('cert.pem'), keyFile: file('key.pem'), caFile: file('ca.pem') },
+function linkTls(directory: string, log: Log): LinkTls {
+  return new LinkTls({
+    files: linkTlsFilesIn(directory),
     clock: systemClock,
     observer: {
       reloaded: () => log.info({}, 'the certificate of links was taken up'),
       rejected: (error) => log.error({ error }, 'the new certificate of links is not used: the old one stays'),
     },
   })
-  metrics.gauge({
-    name: 'tls_cert_expiry_seconds',
-    help: 'Until the loaded certificate expires; below zero once it has.',
-    labels: ['role'],
-    collect: (each) => each.set({ role: 'link' }, tls.expirySeconds),
-  })
-  return tls
 }
 
 function notOwned(): Promise<{ kind: 'unavailable'; certainty: 'not_accepted'; reason: string; retryAfterMs: number }> {

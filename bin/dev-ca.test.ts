@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { LinkTls } from '../cluster/tls.ts'
+import { LinkTls, type LinkTlsFiles, linkTlsFilesIn } from '../cluster/tls.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { temporaryDirectory } from '../test/support/temporary-directory.ts'
 
 const script = fileURLToPath(new URL('dev-ca.ts', import.meta.url))
 const run = promisify(execFile)
 
-function files(output: string): { certFile: string; keyFile: string; caFile: string } {
-  const value = (name: string): string => new RegExp(`^SHARDPAY_LINK_TLS_${name}=(.+)$`, 'm').exec(output)?.[1] ?? ''
-  return { certFile: value('CERT'), keyFile: value('KEY'), caFile: value('CA') }
+function files(output: string): LinkTlsFiles {
+  const [, directory = ''] = /^SHARDPAY_LINK_TLS_DIRECTORY=(.+)$/m.exec(output) ?? []
+  return linkTlsFilesIn(directory)
 }
 
 test('makes files that links take, with one authority for all of them', async () => {
@@ -20,7 +20,7 @@ test('makes files that links take, with one authority for all of them', async ()
   const issue = (...args: string[]) => run(process.execPath, [script, '--dir', dir, ...args])
   const first = files((await issue('--node', 'node-1', '--role', 'node')).stdout)
   const second = files((await issue('--node', 'edge', '--role', 'gateway', '--role', 'operator', '--days', '2')).stdout)
-  expect(second.caFile).toBe(first.caFile)
+  expect(readFileSync(second.caFile, 'utf8')).toBe(readFileSync(first.caFile, 'utf8'))
   const [node, edge] = [first, second].map((each) => {
     const tls = new LinkTls({ files: each, clock: systemClock })
     tls.close()

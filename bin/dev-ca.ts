@@ -6,8 +6,9 @@
  *   node bin/dev-ca.ts --dir .shardpay/tls --node node-1 --role node
  *   node bin/dev-ca.ts --dir .shardpay/tls --node gateway-1 --role gateway --role operator --days 7
  *
- * Writes `ca.crt`, `ca.key`, `<node>.crt` and `<node>.key`; keys are readable by their owner alone. Running it again for a
- * node renews its certificate, and running processes take that over by themselves.
+ * Writes the authority's `ca.pem` and `ca-key.pem`, and `<node>/` with the `cert.pem`, `key.pem` and `ca.pem` that a process
+ * takes (SHARDPAY_LINK_TLS_DIRECTORY, which it prints); keys are readable by their owner alone. Running it again for a node
+ * renews its certificate, and running processes take that over by themselves.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -60,23 +61,23 @@ function validFor(days: number): Validity {
 }
 
 async function openAuthority(): Promise<DevelopmentAuthority> {
-  const [certificate, key] = [join(options.dir, 'ca.crt'), join(options.dir, 'ca.key')]
+  const [certificate, key] = [join(options.dir, 'ca.pem'), join(options.dir, 'ca-key.pem')]
   if (existsSync(certificate) && existsSync(key)) {
     return DevelopmentAuthority.from({ certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') })
   }
   const authority = await DevelopmentAuthority.create('shardpay development', validFor(3_650))
-  write('ca.key', authority.key, 0o600)
-  write('ca.crt', authority.certificate, 0o644)
+  write('ca-key.pem', authority.key, 0o600)
+  write('ca.pem', authority.certificate, 0o644)
   return authority
 }
 
-mkdirSync(options.dir, { recursive: true, mode: 0o700 })
+const directory = join(options.dir, options.node)
+mkdirSync(directory, { recursive: true, mode: 0o700 })
 const authority = await openAuthority()
 const identity = { node: options.node, roles: [...new Set(options.role)] }
 const issued = await authority.issue(identity, validFor(options.days))
-write(`${options.node}.key`, issued.key, 0o600)
-write(`${options.node}.crt`, issued.certificate, 0o644)
+write(join(options.node, 'key.pem'), issued.key, 0o600)
+write(join(options.node, 'cert.pem'), issued.certificate, 0o644)
+write(join(options.node, 'ca.pem'), authority.certificate, 0o644)
 
-console.log(`SHARDPAY_LINK_TLS_CERT=${join(options.dir, `${options.node}.crt`)}`)
-console.log(`SHARDPAY_LINK_TLS_KEY=${join(options.dir, `${options.node}.key`)}`)
-console.log(`SHARDPAY_LINK_TLS_CA=${join(options.dir, 'ca.crt')}`)
+console.log(`SHARDPAY_LINK_TLS_DIRECTORY=${directory}`)

@@ -68,7 +68,12 @@ async function start(node: string, files: LinkTlsFiles, roles: readonly Role[] =
   const tls = new LinkTls({ files, clock: systemClock, pollMs: 20, observer })
   const links = createLinks({
     self: { node, incarnation: 'a', roles, build: 'test' },
-    network: createWsNetwork({ host: '127.0.0.1', port: 0, tls }),
+    network: createWsNetwork({
+      host: '127.0.0.1',
+      port: 0,
+      tls,
+      turnedAway: (reason) => void saw.push(`turned away ${reason}`),
+    }),
     clock: systemClock,
     random: systemRandom,
     observer: {
@@ -161,7 +166,7 @@ describe('links under TLS', () => {
     })
     await ended
     expect(heard).toBe('')
-    expect(a.saw).toEqual([])
+    expect(a.saw).toEqual(['turned away tls_handshake'])
   })
 })
 

@@ -10,6 +10,7 @@
  */
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createSecureContext, type SecureContext, type Server, type TlsOptions } from 'node:tls'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { PipeIdentity } from './link.ts'
@@ -21,6 +22,12 @@ export interface LinkTlsFiles {
   readonly certFile: string
   readonly keyFile: string
   readonly caFile: string
+}
+
+/** Under the names they have in a process's own directory. */
+export function linkTlsFilesIn(directory: string): LinkTlsFiles {
+  const file = (name: string): string => join(directory, name)
+  return { certFile: file('cert.pem'), keyFile: file('key.pem'), caFile: file('ca.pem') }
 }
 
 export interface LinkTlsOptions {

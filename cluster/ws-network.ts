@@ -28,7 +28,17 @@ export interface WsNetworkOptions {
   /** host:port that others dial; default: `host` and the port listened on. */
   readonly advertise?: string
   readonly tls?: LinkTls
+  /** Somebody connected who is no peer: told before there is a hello, without knowing who it was. */
+  readonly turnedAway?: (reason: TurnedAway) => void
 }
+
+export type TurnedAway =
+  /** No TLS, not 1.3, no certificate, or one of an authority that is not trusted here. */
+  | 'tls_handshake'
+  /** The certificate names no process of a cluster. */
+  | 'certificate_identity'
+  /** Not what links ask for: another path, or a browser. */
+  | 'request'
 
 const path = '/link'
 const orderly = 1000
@@ -157,6 +167,8 @@ class WsNetwork implements Network {
       { ...common, ...tls.listenOptions(), handshakeTimeout: wsLimits.handshakeTimeoutMs },
       refuse,
     )
+    // closed by Node; one that connects and says nothing ends up here as well
+    server.on('tlsClientError', () => this.#options.turnedAway?.('tls_handshake'))
     this.#forgetTls = tls.onChange(() => tls.renew(server))
     return server
   }
@@ -168,14 +180,20 @@ class WsNetwork implements Network {
     let identity: PipeIdentity | undefined
     if (this.#options.tls !== undefined) {
       identity = carrier instanceof TLSSocket && carrier.authorized ? identityOf(carrier) : undefined
-      if (identity === undefined) return turnAway(carrier)
+      if (identity === undefined) return this.#turnAway(carrier, 'certificate_identity')
     }
-    if (request.url !== path || request.headers.origin !== undefined) return turnAway(carrier)
+    if (request.url !== path || request.headers.origin !== undefined) return this.#turnAway(carrier, 'request')
     this.#upgrader.handleUpgrade(request, carrier, head, (socket) => {
       carrier.off('error', ignore)
       const pipe = this.#pipeOver(socket, carrier as Socket)
       pipe.deliverTo(accept(pipe, identity))
     })
+  }
+
+  #turnAway(carrier: Duplex, reason: TurnedAway): void {
+    this.#options.turnedAway?.(reason)
+    carrier.once('finish', () => carrier.destroy())
+    carrier.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
   }
 
   #pipeOver(socket: WebSocket, carrier: Socket): WsPipe {
@@ -186,11 +204,6 @@ class WsNetwork implements Network {
     socket.once('close', () => this.#sockets.delete(socket))
     return new WsPipe(socket, carrier)
   }
-}
-
-function turnAway(carrier: Duplex): void {
-  carrier.once('finish', () => carrier.destroy())
-  carrier.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
 }
 
 class WsPipe implements Pipe {
