@@ -102,14 +102,6 @@ export function decodeState<State>(data: Buffer): State {
   return state as State
 }
 
-/** Who took the shard, from the data of an epoch record. */
-export function decodeEpoch(data: Buffer): { readonly node: string; readonly incarnation: string } {
-  const map = unpackVersioned(data)
-  const [node, incarnation] = [map.get('node'), map.get('incarnation')]
-  assert(typeof node === 'string' && typeof incarnation === 'string', 'an epoch record names who took the shard')
-  return { node, incarnation }
-}
-
 function unpackVersioned(bytes: Buffer): ReadonlyMap<string, unknown> {
   const value: unknown = packr.unpack(bytes)
   assert(value instanceof Map, 'stored bytes are a map')

@@ -16,7 +16,6 @@ import { VirtualClock } from '../runtime/clock.ts'
 import { seededRandom } from '../runtime/random.ts'
 import { defaultHostLimits, Host } from './host.ts'
 import { MemoryJournal } from './journal-memory.ts'
-import { DecodedJournal } from './journal-reader.ts'
 import { MemoryDatabase } from './memory-database.ts'
 import { operatorKind, pspConnectionsKind } from './operator-kind.ts'
 
@@ -155,26 +154,5 @@ describe('the register of PSP connections on a node', () => {
     await first.stop()
     const second = await Node.start(database)
     expect(await second.connections({ type: 'ReadPspConnections' })).toEqual(added)
-  })
-})
-
-describe('the journal, decoded', () => {
-  test('names the node of each epoch, and hands over nothing private', async () => {
-    const database = new MemoryDatabase()
-    const node = await Node.start(database)
-    await node.log({ type: 'BeginAction', day, action: action('act_1') })
-    await node.log({ type: 'EndAction', day, id: 'act_1', outcome: 'done' })
-    const reader = new DecodedJournal(node.journal)
-    const address = addressOfName(actionLogName(day))
-    const rows = await reader.entity(address, 1, 10)
-    expect(rows).toMatchObject([
-      { ...address, seq: 2, epoch: 1, node: 'node-1', type: 'operator.end_action', events: [{ type: 'ActionEnded' }] },
-    ])
-    const shard = await reader.shard(address.shard, 0, 2)
-    expect(shard.map(({ position, type, events }) => [position, type, events.length])).toEqual([
-      [1, 'epoch', 0],
-      [2, 'operator.begin_action', 1],
-    ])
-    expect(shard[0]).toMatchObject({ node: 'node-1' })
   })
 })

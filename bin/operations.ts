@@ -25,7 +25,7 @@ const refusals: Readonly<Record<MoveRefusal, ClusterRefusalCode>> = {
   node_not_living: 'node_not_available',
   node_draining: 'node_not_available',
   node_takes_none: 'node_not_available',
-  shard_pinned: 'node_not_available',
+  shard_pinned: 'shard_pinned',
   no_link: 'node_not_available',
   stopping: 'node_not_available',
   malformed: 'node_not_available',

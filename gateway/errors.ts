@@ -70,6 +70,7 @@ type OperatorCode =
   | 'shard_already_there'
   | 'shard_not_owned'
   | 'move_in_progress'
+  | 'shard_pinned'
   | 'node_not_available'
   | 'last_node'
   | 'feed_tickets_exhausted'
@@ -150,6 +151,7 @@ const operatorErrors: Readonly<Record<OperatorCode, ErrorEntry>> = {
     retryable: true,
   }),
   move_in_progress: conflict('Move in progress', 'The shard is being moved already.', { retryable: true }),
+  shard_pinned: conflict('Shard is pinned', 'The shard is pinned to another node: unpin it first.'),
   node_not_available: conflict('Node takes no shards', 'The node is draining, cordoned or not ready.', {
     retryable: true,
   }),

@@ -86,6 +86,7 @@ const fixes: Readonly<Record<string, string>> = {
   role_missing: 'use the token of an operator',
   node_unknown: 'shardpay nodes lists the living',
   shard_unknown: 'shards are 0 to 1023',
+  shard_pinned: 'shardpay unpin it first',
   last_node: 'start another node first, or undrain one',
   merchant_not_found: 'shardpay merchant list has the ids',
 }

@@ -26,6 +26,7 @@ export type ClusterRefusalCode =
   | 'shard_already_there'
   | 'shard_not_owned'
   | 'move_in_progress'
+  | 'shard_pinned'
   | 'node_not_available'
   | 'action_outcome_unknown'
 
