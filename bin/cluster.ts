@@ -13,7 +13,6 @@ import { OwnerTable } from '../cluster/owners.ts'
 import type { Router } from '../cluster/router.ts'
 import { learnOwned } from '../cluster/shard-controller-peers.ts'
 import { StatusBoard } from '../cluster/status-board.ts'
-import type { ProcessStatus } from '../cluster/status.ts'
 import { LinkTls, linkTlsFilesIn } from '../cluster/tls.ts'
 import { createWsNetwork } from '../cluster/ws-network.ts'
 import { shardCount } from '../domain/ids.ts'
@@ -23,6 +22,7 @@ import { PostgresOwnerStore } from '../persistence/owner-store.ts'
 import { PostgresLeaseStore } from '../persistence/postgres-lease-store.ts'
 import { assert } from '../runtime/assert.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { ConfigError } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
@@ -84,6 +84,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   const watch = new OwnerWatch({ table: owners, store: ownerStore, hints, clock: systemClock, limits })
   const { host, port, address: advertise, tlsDirectory } = options.link
   const tls = tlsDirectory === undefined ? undefined : linkTls(tlsDirectory, clusterLog)
+  if (tls !== undefined && isNode) assertNames(tls, self, roles)
   const linkLog = createLinkLog(clusterLog, clusterMetrics.links)
   const network = createWsNetwork({
     host,
@@ -136,8 +137,8 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     },
     gone: (incarnation) => membership.gone(incarnation),
     told: (from, topic, body) => {
-      if (topic === 'status') board.hear(body as ProcessStatus)
-      else learnOwned(owners, from, topic, body)
+      if (topic !== 'status') learnOwned(owners, from, topic, body)
+      else if (!board.hearFrom(from, body)) clusterMetrics.links.dropped?.('tell')
     },
   })
   const address = isNode ? await links.listen() : ''
@@ -186,6 +187,14 @@ function linkTls(directory: string, log: Log): LinkTls {
       rejected: (error) => log.error({ error }, 'the new certificate of links is not used: the old one stays'),
     },
   })
+}
+
+/** A node that nobody can talk to would own shards all the same. A gateway is refused by the nodes, and owns nothing. */
+function assertNames({ identity }: LinkTls, { node }: Incarnation, roles: readonly Role[]): void {
+  if (identity.node === node && roles.every((role) => identity.roles.includes(role))) return
+  throw new ConfigError([
+    { variable: 'SHARDPAY_LINK_TLS_DIRECTORY', problem: 'has the certificate of another process, or for other roles' },
+  ])
 }
 
 function notOwned(): Promise<{ kind: 'unavailable'; certainty: 'not_accepted'; reason: string; retryAfterMs: number }> {

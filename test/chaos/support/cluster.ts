@@ -106,8 +106,8 @@ export class Cluster {
     return this.databases.map((database, n) => `${n * each}-${(n + 1) * each - 1}=${route(database, n)}`).join(',')
   }
 
-  /** Made, not started. */
-  async addMember(name: string, roles: string): Promise<Member> {
+  /** Made, not started. `env` beside what the cluster sets, for all its lives. */
+  async addMember(name: string, roles: string, env: Readonly<Record<string, string>> = {}): Promise<Member> {
     const host = await this.network?.addHost()
     // plain http to a PSP is for the own machine alone
     await host?.forwardLoopback(this.#simulatorPlace.port, this.#simulatorPlace.address)
@@ -129,6 +129,7 @@ export class Cluster {
         SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe-key'),
         ...(roles.includes('gateway') && { SHARDPAY_SEED_FILE: file('seed.json') }),
         ...(roles === 'node' && (await this.#options.nodeEnv?.(name, this.databases))),
+        ...env,
       },
     })
   }
