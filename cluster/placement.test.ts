@@ -160,6 +160,7 @@ describe('whatever the members, weights, cordons, drains, pins and owners are', 
   test('a cordoned node keeps what it has and is given nothing; a leaving one and one of weight 0 have nothing', () => {
     fc.assert(
       fc.property(anything, (input) => {
+        fc.pre(input.nodes.some(takes))
         const after = assignShards(input)
         const members = new Map(input.nodes.map((each) => [each.node, each]))
         const cordoned = new Set(input.nodes.filter(keepsOnly).map((each) => each.node))
@@ -174,12 +175,26 @@ describe('whatever the members, weights, cordons, drains, pins and owners are', 
     )
   })
 
-  test('a shard is without a node only where nobody may take it', () => {
+  test('a shard is without a node only where nobody stays', () => {
     fc.assert(
       fc.property(anything, (input) => {
-        const takers = input.nodes.filter((each) => each.takesNew && each.weight > 0 && !each.leaving)
         const homeless = assignShards(input).filter((owner) => owner === undefined).length
-        expect(takers.length === 0 || homeless === 0).toBe(true)
+        expect(homeless).toBe(input.nodes.some(({ leaving }) => !leaving) ? 0 : input.shardCount)
+      }),
+      { numRuns },
+    )
+  })
+
+  test('where nobody takes shards, none moves from a node that stays, and the dead ones go to those that stay', () => {
+    fc.assert(
+      fc.property(anything, (input) => {
+        const wishes = { ...input, pins: new Map(), nodes: input.nodes.map((each) => ({ ...each, takesNew: false })) }
+        const after = assignShards(wishes)
+        const staying = new Set(wishes.nodes.filter(({ leaving }) => !leaving).map((each) => each.node))
+        for (const [shard, before] of input.current.entries()) {
+          if (before !== undefined && staying.has(before)) expect(after[shard]).toBe(before)
+          else if (staying.size > 0) expect(staying.has(after[shard] ?? '')).toBe(true)
+        }
       }),
       { numRuns },
     )
@@ -236,10 +251,15 @@ test('more pins than a node’s share leave the other shards to the others, in b
   expect(Math.abs((counts.get('n1') ?? 0) - 162)).toBeLessThanOrEqual(9)
 })
 
-test('nobody there, everybody leaving, everybody cordoned: shards without a node stay without one', () => {
+test('nobody there, everybody leaving: shards without a node stay without one', () => {
   expect(assign([])).toEqual(nobody)
   expect(assign(nodes(2).map((each) => ({ ...each, leaving: true })))).toEqual(nobody)
-  expect(assign(nodes(2).map((each) => ({ ...each, takesNew: false })))).toEqual(nobody)
+})
+
+test('a wish is not worth an outage: the only node left takes the shards of the dead, cordoned or of weight 0', () => {
+  expect(countsOf(assign([node(0, { takesNew: false })]))).toEqual(new Map([['n0', 1024]]))
+  expect(countsOf(assign([node(0, { weight: 0 })]))).toEqual(new Map([['n0', 1024]]))
+  expect(countsOf(assign([node(0, { takesNew: false }), node(1, { weight: 0 })]))).toEqual(new Map([['n0', 1024]]))
 })
 
 test('names that are members of every object are names like others', () => {
@@ -248,6 +268,10 @@ test('names that are members of every object are names like others', () => {
   expect([...counts.keys()].sort()).toEqual(['0', '1', 'constructor', 'valueof'])
   expect(Object.keys(Object.prototype)).toEqual([])
 })
+
+function takes({ weight, takesNew, leaving }: PlacementNode): boolean {
+  return takesNew && !leaving && weight > 0
+}
 
 function keepsOnly({ weight, takesNew, leaving }: PlacementNode): boolean {
   return !takesNew && !leaving && weight > 0

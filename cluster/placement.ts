@@ -11,6 +11,8 @@
  *
  * A node that joins or leaves therefore moves its own share and nothing between the others. Preference is the walk along
  * a hash ring, so most of it survives a change of members. Pins beat everything while the pinned node lives and stays.
+ * Cordons and weights of 0 are wishes: where nobody is left that takes shards, those without a node go to those that stay
+ * rather than be served by nobody.
  * It knows nothing of load: that is the rebalancer's business.
  */
 import HashRing from 'hashring'
@@ -89,12 +91,18 @@ class Placing {
   readonly #takers: ReadonlyMap<string, Taker>
   readonly #pinned: ReadonlySet<number>
   readonly #preference: Preference
+  /** Where nobody takes shards: the cordoned, or else those of weight 0. */
+  readonly #lastResort: readonly string[]
 
   constructor({ shardCount, nodes, current, pins }: PlacementInput) {
     assert(new Set(nodes.map(({ node }) => node)).size === nodes.length, 'a node is a member once')
     const sorted = nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1))
     const staying = new Map(sorted.filter(({ leaving }) => !leaving).map((each) => [each.node, each]))
     const taking = [...staying.values()].filter(({ weight, takesNew }) => takesNew && weight > 0)
+
+    const keeping = [...staying.values()].filter(({ weight }) => weight > 0)
+    const resort = keeping.length > 0 ? keeping : [...staying.values()]
+    this.#lastResort = taking.length === 0 ? resort.map(({ node }) => node) : []
 
     // pins, then what stays because its node does
     const pinned = new Set<number>()
@@ -105,10 +113,11 @@ class Placing {
         return pin
       }
       const node = current[shard]
-      return node !== undefined && (staying.get(node)?.weight ?? 0) > 0 ? node : undefined
+      const stays = this.#lastResort.length > 0 ? staying.has(node ?? '') : (staying.get(node ?? '')?.weight ?? 0) > 0
+      return stays ? node : undefined
     })
     this.#pinned = pinned
-    this.#preference = new Preference(taking.map(({ node }) => node))
+    this.#preference = new Preference(taking.length > 0 ? taking.map(({ node }) => node) : this.#lastResort)
     this.#takers = this.#sharesOf(taking)
     for (const taker of this.#takers.values()) this.#shed(taker)
   }
@@ -156,7 +165,7 @@ class Placing {
 
   /** To those below their least as long as there are any, so that nothing has to be taken from others for them. */
   placeHomeless(): void {
-    if (this.#takers.size === 0) return
+    if (this.#takers.size === 0) return this.#placeAsLastResort()
     const homeless = this.assigned.flatMap((node, shard) => (node === undefined ? [shard] : []))
     let needy = [...this.#takers.values()].filter((taker) => taker.count < leastOf(taker)).length
     for (const shard of homeless) {
@@ -164,6 +173,14 @@ class Placing {
       this.assigned[shard] = taker.node
       taker.count += 1
       if (needy > 0 && taker.count === leastOf(taker)) needy -= 1
+    }
+  }
+
+  /** Nothing else moves: what the cordoned keep they keep. */
+  #placeAsLastResort(): void {
+    if (this.#lastResort.length === 0) return
+    for (const [shard, node] of this.assigned.entries()) {
+      if (node === undefined) this.assigned[shard] = this.#preference.of(shard)[0]
     }
   }
 
