@@ -1,7 +1,8 @@
 /**
  * Brings uncertain shards back: acquires all that are ready in one statement per database, reads the tail of those whose
  * entities wait for it, and hands both to the shard. Tries again with growing pauses while the journal is away, for as long
- * as it is; shards of other databases do not wait for one that is away.
+ * as it is; shards of other databases do not wait for one that is away, and no shard for one that lost rows: that one is
+ * asked about apart, because its rows come back with another server, or never.
  */
 import type { Clock } from '../runtime/clock.ts'
 import { type Journal, JournalError, type JournalRow } from './journal.ts'
@@ -81,11 +82,26 @@ export class ShardRecovery {
         else shard.recovered(ownership, tails[index] ?? [])
       }
     } catch (error) {
+      if (error instanceof JournalError && error.code === 'journal_lost_acknowledged_rows') {
+        const behind = batch.filter(({ number }) => error.shards.includes(number))
+        if (behind.length > 0) {
+          this.#failed(error)
+          this.#addLater(behind)
+          const others = batch.filter((shard) => !behind.includes(shard))
+          return others.length === 0 ? undefined : this.#recoverTogether(others)
+        }
+      }
       for (const shard of batch) if (shard.status === 'uncertain') this.#ready.add(shard)
       throw error instanceof JournalError
         ? error
         : new JournalError('journal_unavailable', 'recovery failed', { cause: error })
     }
+  }
+
+  #addLater(shards: readonly Shard[]): void {
+    this.#clock.schedule(pauseMsMax, () => {
+      if (!this.#stopped) for (const shard of shards) this.add(shard)
+    })
   }
 
   /** Rows after the last one known to be durable, where anyone waits to hear of them. */
