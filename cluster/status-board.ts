@@ -2,6 +2,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import { type Incarnation, nameOf } from './member.ts'
 import type { ProcessStatus } from './status.ts'
+import { readStatus } from './status-wire.ts'
 
 /** How often a process tells. */
 export const statusEveryMs = 1_000
@@ -20,6 +21,14 @@ export class StatusBoard {
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** What a peer tells of itself, as it came over the link. False where it is no status, or another process's. */
+  hearFrom({ node, incarnation }: Incarnation, body: unknown): boolean {
+    const status = readStatus(body)
+    if (status === undefined || status.node !== node || status.incarnation !== incarnation) return false
+    this.hear(status)
+    return true
   }
 
   hear(status: ProcessStatus): void {
