@@ -1,4 +1,5 @@
 /** `not accepted` is a promise that nothing of a request is or will be in the journal. Found by the simulation (test/sim). */
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { settle, TestHost } from './host-testing.ts'
 import { MemoryDatabase } from './memory-database.ts'
@@ -37,4 +38,19 @@ test('nor when the rows that its answer is made of cannot be read', async () => 
   await settle()
   expect(first.answer).toMatchObject({ kind: 'answered' })
   expect(again.answer).toMatchObject(unknown)
+})
+
+test('nor when the decision of another command, behind which its repeat waits, is refused for good', async () => {
+  const node = await TestHost.start(new MemoryDatabase())
+  const first = node.send('c', { type: 'Call', key: 'k' })
+  await settle()
+  node.journal.failNextFlush('refused')
+  const other = node.send('c', { type: 'Add', amount: 1 })
+  const repeat = node.send('c', { type: 'Call', key: 'k' }, { attach: true })
+  for (let n = 0; n < 40 && node.troubles.length === 0; n += 1) await turn()
+  node.journal.failNextFlush('refused')
+  await settle()
+  expect(other.answer).toMatchObject({ kind: 'unavailable', certainty: 'not_accepted' })
+  expect(first.answer).toBeUndefined()
+  expect(repeat.answer).toMatchObject(unknown)
 })

@@ -426,7 +426,9 @@ export class Entity {
         if (key !== undefined) this.#running.leave(key, ask)
         if (ask.stage === 'answered') continue
         ask.stage = 'queued'
-        ask.mayBeStored = false
+        // of what is dropped nothing is stored; the request that a repeat stands for may be
+        ask.mayBeStored =
+          key !== undefined && this.#durable !== undefined && this.kind.request(this.#durable, key) !== undefined
         ask.failures += 1
         if (ask.internal || ask.failures <= 1) again.push(ask)
         else ask.unavailable('not_accepted', 'journal_unavailable')
