@@ -13,24 +13,34 @@ export interface RespawnEvents {
   gaveUp(how: string, lastLines: readonly string[]): void
 }
 
+export interface RespawnLimits {
+  /** Between a death and the next start. */
+  readonly pauseMs: number
+  /** Given up at this many deaths … */
+  readonly deathsMax: number
+  /** … within this time. */
+  readonly withinMs: number
+}
+
 export const respawnPauseMs = 2_000
-/** Deaths within this time before it is given up. */
-const patience = { deaths: 10, withinMs: 60_000 }
+const respawnLimits: RespawnLimits = { pauseMs: respawnPauseMs, deathsMax: 10, withinMs: 60_000 }
 
 export class Respawn {
   readonly name: string
   readonly #start: () => Promise<Program>
   readonly #events: RespawnEvents
+  readonly #limits: RespawnLimits
   #program: Program | undefined
   #timer: NodeJS.Timeout | undefined
   #starting: Promise<void> | undefined
   #stopping = false
   #deaths: number[] = []
 
-  constructor(name: string, start: () => Promise<Program>, events: RespawnEvents) {
+  constructor(name: string, start: () => Promise<Program>, events: RespawnEvents, limits = respawnLimits) {
     this.name = name
     this.#start = start
     this.#events = events
+    this.#limits = limits
   }
 
   /** The running process; undefined while it is dead. */
@@ -57,6 +67,7 @@ export class Respawn {
     this.#stopping = true
     clearTimeout(this.#timer)
     this.#program?.kill()
+    void this.#starting?.then(() => this.#program?.kill())
   }
 
   #watch(program: Program): void {
@@ -64,17 +75,18 @@ export class Respawn {
     void program.exited.then((exit) => {
       this.#program = undefined
       if (this.#stopping) return
+      const { pauseMs, deathsMax, withinMs } = this.#limits
       const now = performance.now()
-      this.#deaths = [...this.#deaths.filter((at) => now - at < patience.withinMs), now]
-      if (this.#deaths.length >= patience.deaths) {
+      this.#deaths = [...this.#deaths.filter((at) => now - at < withinMs), now]
+      if (this.#deaths.length >= deathsMax) {
         this.#stopping = true
         return this.#events.gaveUp(
-          `ended ${describeExit(exit)}, ${this.#deaths.length} times within a minute`,
+          `ended ${describeExit(exit)}, ${this.#deaths.length} times within ${withinMs / 1_000} s`,
           program.lastLines(),
         )
       }
       this.#events.died(program, exit)
-      this.#timer = setTimeout(() => void this.#again(), respawnPauseMs)
+      this.#timer = setTimeout(() => void this.#again(), pauseMs)
     })
   }
 
@@ -82,7 +94,7 @@ export class Respawn {
     this.#starting = this.#start().then(
       (program) => {
         this.#watch(program)
-        this.#events.respawned(program)
+        if (!this.#stopping) this.#events.respawned(program)
       },
       (error: unknown) => {
         if (this.#stopping) return
