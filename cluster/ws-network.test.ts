@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { systemClock } from '../runtime/clock.ts'
 import { systemRandom } from '../runtime/random.ts'
@@ -155,4 +156,19 @@ test('links work over it: a cut connection is a reset, comes back, and only then
   await until(() => saw.length === 5)
   expect(saw.slice(3)).toEqual(['down reset', 'gone'])
   await Promise.all([a.close(), b.close()])
+})
+
+test('a connection that the system cannot take ends neither the process nor the listener', async () => {
+  const listen = vi.spyOn(TcpServer.prototype, 'listen')
+  const turnedAway: string[] = []
+  const network = createWsNetwork({ host: '127.0.0.1', port: 0, turnedAway: (reason) => void turnedAway.push(reason) })
+  const none = { frame: () => undefined, drained: () => undefined, ended: () => undefined }
+  const address = await network.listen(() => none)
+  const [server] = listen.mock.contexts as TcpServer[]
+  listen.mockRestore()
+  // as Node tells a failed accept(2): EMFILE, ENOBUFS, or EPERM of a firewall
+  server?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' }))
+  expect(turnedAway).toEqual(['accept'])
+  await expect(network.dial(address, none)).resolves.toBeDefined()
+  await network.close()
 })

@@ -39,6 +39,8 @@ export type TurnedAway =
   | 'certificate_identity'
   /** Not what links ask for: another path, or a browser. */
   | 'request'
+  /** The system could not take the connection: no file descriptors left, or a firewall. The next one may do. */
+  | 'accept'
 
 const path = '/link'
 const orderly = 1000
@@ -89,6 +91,8 @@ class WsNetwork implements Network {
       server.once('error', reject)
       server.listen(port, host, () => {
         server.off('error', reject)
+        // without a listener a connection that cannot be taken would end the process
+        server.on('error', () => this.#options.turnedAway?.('accept'))
         resolve()
       })
     })
