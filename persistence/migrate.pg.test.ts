@@ -1,7 +1,8 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { checkClusterMeta, checkJournalDatabases, ClusterMismatch, migrate, migrateAll } from './migrate.ts'
+import { ClusterMismatch } from './cluster-mismatch.ts'
+import { checkClusterMeta, checkJournalDatabases, migrate, migrateAll } from './migrate.ts'
 
 describe('the schema', () => {
   let database: TestDatabase
@@ -95,6 +96,28 @@ describe('the schema', () => {
       await expect(checkJournalDatabases(databases, Buffer.alloc(32, 4))).rejects.toThrow('id key')
     } finally {
       await Promise.all([first.drop(), second.drop()])
+    }
+  })
+
+  test('one process with another database for some shards is refused: they would have two journals', async () => {
+    const made = await Promise.all([1, 2, 3, 4].map(() => createTestDatabase()))
+    const [first = '', second = '', otherSecond = '', otherFirst = ''] = made.map(({ url }) => url)
+    const key = Buffer.alloc(32, 3)
+    const check = (low: string, high: string): Promise<void> =>
+      checkJournalDatabases(
+        [
+          { first: 0, last: 511, url: low },
+          { first: 512, last: 1023, url: high },
+        ],
+        key,
+      )
+    try {
+      await Promise.all([check(first, second), check(first, second)])
+      await expect(check(first, otherSecond)).rejects.toThrow("the database for shards 512-1023 is not the cluster's")
+      await expect(check(otherFirst, second)).rejects.toThrow('shards 512-1023 belongs to another membership database')
+      await check(first, second)
+    } finally {
+      await Promise.all(made.map((database) => database.drop()))
     }
   })
 

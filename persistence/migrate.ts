@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { runner } from 'node-pg-migrate'
 import { hashVersion, shardCount } from '../domain/ids.ts'
+import { checkDatabaseNames } from './cluster-databases.ts'
+import { ClusterMismatch } from './cluster-mismatch.ts'
 import { type JournalDatabase, nameOfRange, type ShardRange } from './journal-databases.ts'
 import { withClient } from './with-client.ts'
 
@@ -31,12 +33,6 @@ export async function migrate(databaseUrl: string, log: (line: string) => void =
 /** The same for each of them. @throws the first failure, after all have been tried. */
 export async function migrateAll(databases: readonly JournalDatabase[]): Promise<void> {
   await all(databases.map(({ url }) => migrate(url)))
-}
-
-/** This build or this key belongs to another cluster than the database does. Nothing may start then. */
-export class ClusterMismatch extends Error {
-  override readonly name = 'ClusterMismatch'
-  readonly code = 'cluster_mismatch'
 }
 
 const allShards: ShardRange = { first: 0, last: shardCount - 1 }
@@ -82,9 +78,10 @@ export async function checkClusterMeta(
   }
 }
 
-/** The same for each of them. @throws {ClusterMismatch} */
+/** The same for each of them, and that they are all of one cluster. @throws {ClusterMismatch} */
 export async function checkJournalDatabases(databases: readonly JournalDatabase[], idKey: Uint8Array): Promise<void> {
   await all(databases.map(({ url, ...range }) => checkClusterMeta(url, idKey, range)))
+  await checkDatabaseNames(databases)
 }
 
 interface ClusterMeta {
