@@ -148,6 +148,10 @@ async function main(): Promise<void> {
   })
   await operator.listen({ host: config.operatorHost, port: config.operatorPort })
   await app?.listen({ host: config.merchantHost, port: config.merchantPort })
+  // a connection that the system cannot take (no file descriptors, a firewall) would end the process otherwise
+  for (const each of [operator, app]) {
+    each?.server.on('error', (error) => log.warn({ error }, 'a connection could not be taken'))
+  }
   if (app !== undefined && config.publicUrl === undefined) merchantUrl = urlOf(app, config.merchantHost)
   const running = node
   const stopTelling = tellStatus({
