@@ -127,7 +127,8 @@ export class MemoryDatabase {
     const mayTake =
       owner === undefined ||
       shard.releasedAt !== undefined ||
-      [self, ...dead].some(({ node, incarnation }) => owner.node === node && owner.incarnation === incarnation)
+      owner.node === self.node ||
+      dead.some(({ node, incarnation }) => owner.node === node && owner.incarnation === incarnation)
     if (shard.epoch !== seenEpoch || !mayTake) return undefined
     shard.owner = { node: self.node, incarnation: self.incarnation }
     shard.epoch += 1

@@ -4,13 +4,14 @@
  * one transaction a stale owner's row at that position would roll the epoch back with it, and a busy one would win again
  * and again. Committed alone, the epoch stops every statement begun after it: what can still collide is what was under way.
  *
- * A shard may be taken from nobody, from an owner that gave it up or is dead, and from oneself. Who is dead is kept in
- * another database; that is safe to read before, since dead is permanent and an epoch belongs to one owner.
+ * A shard may be taken from nobody, from an owner that gave it up or is dead, and from one's own node: an incarnation that is
+ * not dead is its node's last, so the others were before it, even where the membership database has forgotten them. Who is
+ * dead is kept in another database; that is safe to read before, since dead is permanent and an epoch belongs to one owner.
  */
 import { pack } from 'msgpackr'
 import { DatabaseError } from 'pg'
 import type { Ownership } from '../actors/journal.ts'
-import { type Deaths, type Incarnation, nameOf, sameIncarnation } from '../cluster/member.ts'
+import { type Deaths, type Incarnation, nameOf } from '../cluster/member.ts'
 import type { DatabasePool } from './database-pool.ts'
 import { causeOf, journalError } from './statement-outcome.ts'
 
@@ -88,7 +89,7 @@ export async function acquireShards(shards: readonly number[], options: AcquireO
   if (dead.has(nameOf(self))) return { ownerships: [], collisions: 0 }
   const free = seen.filter((row) => {
     const owner = ownerOf(row)
-    return owner === undefined || row.released || sameIncarnation(owner, self) || dead.has(nameOf(owner))
+    return owner === undefined || row.released || owner.node === self.node || dead.has(nameOf(owner))
   })
   const taken = await pool.query<Taken>({
     name: 'take',

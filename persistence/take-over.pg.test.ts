@@ -142,3 +142,15 @@ test('an owner whose connection stands still within its statement does not keep 
   expect(kindsOf(await appendAll(next.journal, taken, [recordOf(5, 1, 1)]))).toEqual(['durable'])
   expect(faultsOf(await harness.rows(5))).toEqual([])
 })
+
+test('shards of an incarnation that the membership database has forgotten are their node’s, under its next one', async () => {
+  const first = await harness.start('node-1')
+  const old = await acquireOne(first.journal, 5)
+  const next = await harness.start('node-1')
+  // as after a fail-over of the membership database that lost its last rows: the shard is in a database that did not
+  await harness.admin.query('DELETE FROM node_lease WHERE incarnation = $1', [first.incarnation])
+  const other = await harness.start('node-2')
+  expect(await other.journal.acquire([5])).toEqual([])
+  expect(await next.journal.acquire([5])).toMatchObject([{ shard: 5, epoch: 2 }])
+  expect(kindsOf(await appendAll(first.journal, [old], [recordOf(5, 1, 1)]))).toEqual(['fenced'])
+})
