@@ -69,6 +69,11 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   readonly name: string
   /** The command's name in the journal's `type` column, behind the kind's: lower case, digits and `_`. */
   commandType(command: Command): string
+  /**
+   * What must be known before the command is decided, where it is not known yet: the command waits for it, once. Settles in
+   * bounded time and never rejects.
+   */
+  prepare?(command: Command): Promise<void> | undefined
   decide(state: State | undefined, command: Command, context: DecideContext): Decision<Event, Rejection>
   /** Folds one decision. Total: what is journaled is never refused. */
   apply(state: State | undefined, events: readonly Event[], meta: RowMeta): State

@@ -207,6 +207,11 @@ export class Host implements ShardHost {
   }
 
   route<Answer>(envelope: Envelope): Promise<RouteAnswer<Answer>> {
+    const preparing = this.#kinds.get(envelope.kind)?.prepare?.(envelope.payload)
+    return preparing === undefined ? this.#route(envelope) : preparing.then(() => this.#route(envelope))
+  }
+
+  #route<Answer>(envelope: Envelope): Promise<RouteAnswer<Answer>> {
     return new Promise((resolve) => {
       const first = this.#underWay.get(envelope.id)
       if (first?.entity === envelope.entity) return this.#repeat(first as Ask<unknown, Answer>, envelope, resolve)

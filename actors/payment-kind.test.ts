@@ -4,14 +4,21 @@ import {
   connections,
   create,
   merchant,
+  paymentId,
   refund,
   request,
   says,
+  startedAt,
   succeeded,
 } from '../domain/payment/testing/fixtures.ts'
+import { addressOfPayment } from '../domain/ids.ts'
 import { given, nothing, payment, when } from '../domain/payment/testing/scenario.ts'
+import { VirtualClock } from '../runtime/clock.ts'
 import { seededRandom } from '../runtime/random.ts'
 import { decodeState, encodeState } from './codec.ts'
+import { defaultHostLimits, Host } from './host.ts'
+import { MemoryJournal } from './journal-memory.ts'
+import { MemoryDatabase } from './memory-database.ts'
 import { paymentKind } from './payment-kind.ts'
 
 const kind = paymentKind({
@@ -63,4 +70,64 @@ test('personal data and tokens stand in the private part of a snapshot alone', (
     expect(open).not.toContain(secret)
     expect(JSON.stringify(hidden)).toContain(secret)
   }
+})
+
+/** A host of payments that succeed, with this directory. */
+async function paymentHost(directory: Parameters<typeof paymentKind>[0]['directory']): Promise<Host> {
+  const clock = new VirtualClock(startedAt)
+  const host = new Host({
+    name: `payment-kind-${seededRandom(2).hex(4)}`,
+    kinds: [
+      paymentKind({ directory, connections, random: seededRandom(1), returnUrlBase: () => 'https://pay.example' }),
+    ],
+    journal: new MemoryJournal(new MemoryDatabase(), { node: 'n1', incarnation: 'i1', clock }),
+    clock,
+    random: seededRandom(3),
+    limits: defaultHostLimits,
+    observer: {
+      trouble: (what, error) => expect.fail(`${what}: ${String(error)}`),
+      shardLost: () => undefined,
+      shardUncertain: () => undefined,
+      shardRecovered: () => undefined,
+    },
+    runEffect: async () => says(attempt, succeeded(100, { captured: true })),
+  })
+  await host.openShards([addressOfPayment(paymentId)?.shard ?? 0])
+  return host
+}
+
+function pay(host: Host, payload: object) {
+  const address = addressOfPayment(paymentId)
+  if (address === undefined) throw new Error('the fixture has the id of a payment')
+  const times = { deadline: 10_000, waitUntil: 10_000, bytes: 0, attach: true }
+  return host.route({ id: 'ab'.repeat(16), ...address, kind: 'payment', class: 'begin', payload, ...times })
+}
+
+test('a merchant that this node has not heard of is looked for before its first payment is decided', async () => {
+  const known = new Map<string, typeof merchant>()
+  let looks = 0
+  const host = await paymentHost({
+    get: (id) => known.get(id),
+    refresh: async () => {
+      looks += 1
+      known.set(merchant.id, merchant)
+    },
+  })
+  const command = create({ captureMethod: 'automatic' })
+  for (let n = 0; n < 2; n += 1) {
+    expect(await pay(host, command)).toMatchObject({ kind: 'answered', answer: { kind: 'payment' } })
+  }
+  expect(looks).toBe(1)
+})
+
+test('a merchant that nobody has heard of is refused after one look', async () => {
+  let looks = 0
+  const host = await paymentHost({
+    get: () => undefined,
+    refresh: async () => {
+      looks += 1
+    },
+  })
+  expect(await pay(host, create())).toMatchObject({ answer: { rejection: { code: 'merchant_unknown' } } })
+  expect(looks).toBe(1)
 })

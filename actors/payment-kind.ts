@@ -21,7 +21,8 @@ import type { Random } from '../runtime/random.ts'
 import { type EntityKind, snakeCase } from './entity-kind.ts'
 
 export interface PaymentKindOptions {
-  readonly directory: Pick<MerchantDirectory, 'get'>
+  /** `refresh` reads it anew: a gateway may have heard of a merchant before this node has. */
+  readonly directory: Pick<MerchantDirectory, 'get'> & { refresh?(): Promise<void> }
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   readonly random: Random
   /** Public address of the gateways' return page. */
@@ -63,6 +64,9 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     name: 'payment',
     openTimerKinds: ['call_deadline', 'inquiry'] satisfies TimerKind[],
     commandType: (command) => snakeCase(command.type),
+
+    prepare: (command) =>
+      'request' in command && directory.get(command.request.merchant) === undefined ? directory.refresh?.() : undefined,
 
     decide(state, command, context) {
       if (isQuery(command)) return { kind: 'ignored', reason: 'a read decides nothing' }

@@ -46,6 +46,10 @@ export class PollingMerchantDirectory implements MerchantDirectory {
   #failing = false
   #stopped = false
   #cancelNext: Cancel = () => {}
+  /** The poll that runs. */
+  #polling: Promise<void> | undefined
+  /** The one after it, where somebody has asked for it. */
+  #following: Promise<void> | undefined
 
   constructor(options: PollingDirectoryOptions) {
     this.#source = options.source
@@ -82,8 +86,27 @@ export class PollingMerchantDirectory implements MerchantDirectory {
     this.#cancelNext()
   }
 
-  /** One poll. Never rejects: a failure is logged once and shows in `stale`. */
-  async refresh(): Promise<void> {
+  /**
+   * A poll that begins after this call; calls while one runs share the next. Never rejects: a failure is logged once and
+   * shows in `stale`.
+   */
+  refresh(): Promise<void> {
+    if (this.#polling === undefined) return this.#begin()
+    this.#following ??= this.#polling.then(() => {
+      this.#following = undefined
+      return this.#polling ?? this.#begin()
+    })
+    return this.#following
+  }
+
+  #begin(): Promise<void> {
+    this.#polling = this.#pollInTime().finally(() => {
+      this.#polling = undefined
+    })
+    return this.#polling
+  }
+
+  async #pollInTime(): Promise<void> {
     const startedAt = this.#clock.monotonic()
     let late = false
     let cancelTimeout: Cancel = () => {}
