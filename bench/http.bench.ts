@@ -3,12 +3,14 @@
  * closed loop, from a generator in a process of its own. After each cell the journal is read and compared with every
  * answer; anything but 201, and any payment that is not captured exactly once, fails the benchmark.
  */
+import { BenchMember } from './support/bench-member.ts'
+import { benchMerchants } from './support/bench-merchants.ts'
 import { type BenchServer, startBenchServer } from './support/bench-server.ts'
+import { type BenchSimulator, startBenchSimulator } from './support/bench-simulator.ts'
 import { runBenchmark } from './support/benchmark.ts'
+import type { MemberFigures } from './support/cluster-process.ts'
 import type { TopFunction } from './support/cpu-profile.ts'
 import { Generator, type Load } from './support/http-generator.ts'
-import type { ServerFigures } from './support/http-server.ts'
-import { BenchHttpServer, type BenchSimulator, startBenchSimulator } from './support/http-system.ts'
 import { PaymentCheck } from './support/payment-check.ts'
 import { machineBusyMs, treeCpuMs } from './support/process-cpu.ts'
 import type { Table } from './support/table.ts'
@@ -18,10 +20,6 @@ const warmUpSeconds = 2
 const cellSeconds = 6
 const profiledSeconds = 4
 const pspLatencyMs = 5
-const merchants = Array.from({ length: 1000 }, (_, index) => {
-  const name = `bench${String(index).padStart(4, '0')}`
-  return { id: `mer_${name}`, apiKey: `sk_test_merchants${name}` }
-})
 /** Flags for Node in the server's process: `--node-flags=--max-semi-space-size=64`. */
 const flagsPrefix = '--node-flags='
 const nodeFlags = process.argv.flatMap((each) =>
@@ -42,7 +40,7 @@ interface Rig {
   readonly psp: string
   readonly postgres: BenchServer
   readonly simulator: BenchSimulator | undefined
-  readonly server: BenchHttpServer
+  readonly server: BenchMember
   readonly check: PaymentCheck
   readonly generator: Generator
   readonly wrong: string[]
@@ -55,12 +53,19 @@ async function withRig(
 ): Promise<void> {
   const databaseUrl = await options.postgres.createDatabase(options.database)
   const { simulator } = options
-  const server = await BenchHttpServer.start(
-    { databaseUrl, latencyMs: pspLatencyMs, merchants, ...(simulator && { simulatorUrl: simulator.url }) },
+  const server = await BenchMember.start(
+    {
+      name: 'bench',
+      roles: ['node', 'gateway'],
+      databaseUrl,
+      latencyMs: pspLatencyMs,
+      ...(simulator && { simulatorUrl: simulator.url }),
+    },
     nodeFlags,
   )
   const check = new PaymentCheck(databaseUrl)
   try {
+    await server.know(benchMerchants, true)
     await check.connect()
     await work({ ...options, server, check })
   } finally {
@@ -101,14 +106,14 @@ interface Spent {
   readonly simulatorMs: number
   /** Of the whole machine. */
   readonly machineMs: number
-  readonly figures: ServerFigures
+  readonly figures: MemberFigures
 }
 
 async function spent({ server, postgres, simulator }: Rig): Promise<Spent> {
   const { figures } = await server.settle()
   const simulatorMs = simulator === undefined ? Number.NaN : cpuOf(simulator.pid)
   const machineMs = machineBusyMs()
-  return { serverMs: cpuOf(server.pid), postgresMs: postgres.cpuMs(), simulatorMs, machineMs, figures }
+  return { serverMs: server.cpuMs(), postgresMs: postgres.cpuMs(), simulatorMs, machineMs, figures }
 }
 
 function cpuOf(pid: number): number {
@@ -186,11 +191,11 @@ function costTable(cells: readonly Cell[]): Table {
 await runBenchmark({
   name: 'http',
   title: 'The merchants’ API, end to end',
-  method: `A closed loop of payments over HTTP, ${cellSeconds} s per figure after ${warmUpSeconds} s of warm-up: a fresh idempotency key each, ${merchants.length} merchants by turns, authorized and captured in one step, so that a payment is two decisions made durable apart, and a call to a PSP between them. The server is one process, put together as \`bin/server.ts\` does it; its PSP is either a connector in that process that answers after ${pspLatencyMs} ms, or the simulated Stripe, a process of its own, over its wire. Postgres is on the same machine with fsync and synchronous_commit on. After each load, warm-up included, the journal is read: every payment that was answered with 201 is there once, captured in full by one attempt, there is no other answer, and positions and sequences have no gaps.`,
+  method: `A closed loop of payments over HTTP, ${cellSeconds} s per figure after ${warmUpSeconds} s of warm-up: a fresh idempotency key each, ${benchMerchants.length} merchants by turns, authorized and captured in one step, so that a payment is two decisions made durable apart, and a call to a PSP between them. The server is one process, put together as \`bin/server.ts\` does it; its PSP is either a connector in that process that answers after ${pspLatencyMs} ms, or the simulated Stripe, a process of its own, over its wire. Postgres is on the same machine with fsync and synchronous_commit on. After each load, warm-up included, the journal is read: every payment that was answered with 201 is there once, captured in full by one attempt, there is no other answer, and positions and sequences have no gaps.`,
   async run(log) {
     const postgres = await startBenchServer()
     const generator = await Generator.create(
-      merchants.map(({ apiKey }) => apiKey),
+      benchMerchants.map(({ apiKey }) => apiKey),
       process.argv.includes('--autocannon') ? 'autocannon' : undefined,
     )
     const simulator = await startBenchSimulator()

@@ -1,11 +1,11 @@
 /**
  * Payments from autocannon, as wrk.lua makes them, for machines without wrk:
- *   node autocannon.ts URL <connections> <seconds> <prefix of keys> <file of answers> <file of API keys>
+ *   node autocannon.ts URL <connections> <seconds> <prefix of keys> <file of answers> <file of API keys> [<requests per second>]
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 
-const [url = '', connections = '', seconds = '', prefix = '', answersFile = '', apiKeysFile = ''] =
+const [url = '', connections = '', seconds = '', prefix = '', answersFile = '', apiKeysFile = '', rate] =
   process.argv.slice(2)
 const apiKeys = readFileSync(apiKeysFile, 'utf8').trim().split('\n')
 const body = JSON.stringify({
@@ -22,6 +22,7 @@ const result = await autocannon({
   connections: Number(connections),
   duration: Number(seconds),
   timeout: 30,
+  ...(rate !== undefined && { overallRate: Number(rate) }),
   requests: [
     {
       method: 'POST',

@@ -1,6 +1,7 @@
 /**
  * Load for the HTTP edge from a process apart: wrk where it is installed, else autocannon. Both keep a number of
- * connections busy, each with the next payment once the last was answered, and write down every answer.
+ * connections busy, each with the next payment once the last was answered, or with one when it is due; both write down
+ * every answer.
  */
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly seconds: number
   /** No other load has it: keys begin with it. */
   readonly prefix: string
+  /** Payments per second, at even intervals; absent: as many as are answered. */
+  readonly rate?: number
 }
 
 export interface Load {
@@ -66,10 +69,11 @@ export class Generator {
     return generator
   }
 
-  async load({ url, connections, seconds, prefix }: LoadOptions): Promise<Load> {
+  async load({ url, connections, seconds, prefix, rate }: LoadOptions): Promise<Load> {
     const answers = join(this.#directory, `answers-${prefix}`)
     const cpuBefore = endedChildrenCpuMs()
     const [c, d] = [String(connections), String(seconds)]
+    const paced = rate === undefined ? [] : [String(rate)]
     const { stdout } =
       this.name === 'wrk'
         ? await run('wrk', [
@@ -85,8 +89,9 @@ export class Generator {
             prefix,
             answers,
             this.#apiKeys,
+            ...paced,
           ])
-        : await run(process.execPath, [autocannonFile, url, c, d, prefix, answers, this.#apiKeys])
+        : await run(process.execPath, [autocannonFile, url, c, d, prefix, answers, this.#apiKeys, ...paced])
     const cpuMs = endedChildrenCpuMs() - cpuBefore
     const line = stdout.split('\n').find((each) => each.startsWith('JSON '))
     if (line === undefined) throw new Error(`${this.name} ended without a report:\n${stdout}`)

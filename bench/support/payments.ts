@@ -20,7 +20,7 @@ const idKey = Buffer.alloc(32, 7)
 const merchantsCount = 1000
 const hourMs = 3_600_000
 
-const connection: ConnectionProfile = {
+export const benchConnection: ConnectionProfile = {
   connection: 'stripe-test',
   psp: 'stripe',
   requestVersion: 1,
@@ -36,7 +36,7 @@ const connection: ConnectionProfile = {
 const merchants: ReadonlyMap<string, MerchantConfiguration> = new Map(
   Array.from({ length: merchantsCount }, (_, index): [string, MerchantConfiguration] => {
     const id = `mer_bench${String(index).padStart(4, '0')}`
-    const routes = [{ connection: connection.connection, mode: 'test' }] as const
+    const routes = [{ connection: benchConnection.connection, mode: 'test' }] as const
     return [id, { id, name: 'Bench', status: 'active', version: 1, rateTier: 'standard', routes, keys: [] }]
   }),
 )
@@ -46,7 +46,7 @@ const merchantIds = [...merchants.keys()]
 export function benchPaymentKind(): PaymentKind {
   return paymentKind({
     directory: { get: (merchant) => merchants.get(merchant) },
-    connections: new Map([[connection.connection, connection]]),
+    connections: new Map([[benchConnection.connection, benchConnection]]),
     random: systemRandom,
     returnUrlBase: () => 'https://pay.example/return',
   })

@@ -1,0 +1,239 @@
+/**
+ * One process of a cluster under measurement: node, gateway or both, put together as `bin/server.ts` does it, with a
+ * connector of the benchmark's choice. It is started with an IPC channel and does what {@link MemberRequest} says; it ends
+ * when the channel does. What it counts, it counts since its start.
+ */
+import { performance } from 'node:perf_hooks'
+import type { FastifyInstance } from 'fastify'
+import { type Cluster, joinCluster } from '../../bin/cluster.ts'
+import { moveShard } from '../../bin/move-shard.ts'
+import { type RunningNode, startNode } from '../../bin/node.ts'
+import { seedMerchants, seedsVisible } from '../../bin/seed.ts'
+import { MoveRefused } from '../../cluster/hand-off-wire.ts'
+import type { MoveRecord } from '../../cluster/status.ts'
+import { shardCount } from '../../domain/ids.ts'
+import { buildApp } from '../../gateway/app.ts'
+import { parseJournalDatabases } from '../../persistence/journal-databases.ts'
+import { PollingMerchantDirectory } from '../../persistence/merchant-directory.ts'
+import { checkJournalDatabases } from '../../persistence/migrate.ts'
+import { createMergedReadModel } from '../../persistence/read-model.ts'
+import type { Connector } from '../../psp/connector.ts'
+import { createStripeConnector } from '../../psp/stripe/connector.ts'
+import { scriptedConnector } from '../../psp/testing.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { createLog } from '../../runtime/log.ts'
+import { createMetrics } from '../../runtime/metrics.ts'
+import { systemRandom } from '../../runtime/random.ts'
+import { benchIdKey, type BenchMerchant } from './bench-merchants.ts'
+import { type CpuProfile, profile, type TopFunction, topFunctions } from './cpu-profile.ts'
+import { type HistogramCounts, histogramCounts } from './histogram-counts.ts'
+
+export interface MemberOptions {
+  /** Its node's name in the cluster. */
+  readonly name: string
+  readonly roles: readonly ('node' | 'gateway')[]
+  readonly databaseUrl: string
+  /** Where the simulator listens; absent: a connector in the node's process that answers after `latencyMs`. */
+  readonly simulatorUrl?: string
+  readonly latencyMs: number
+}
+
+export type MemberRequest =
+  | { readonly kind: 'start'; readonly options: MemberOptions }
+  /** Answered once this process knows them; one process makes them first. */
+  | { readonly kind: 'know'; readonly merchants: readonly BenchMerchant[]; readonly makes: boolean }
+  /** Answered once every command that was accepted has its answer. */
+  | { readonly kind: 'settle' }
+  | { readonly kind: 'move'; readonly shard: number; readonly to: string }
+  | { readonly kind: 'profile'; readonly milliseconds: number }
+  | { readonly kind: 'stop' }
+
+export interface MemberFigures {
+  readonly flushes: number
+  readonly decisions: number
+  readonly flushSeconds: number
+  /** Time in which the event loop was not waiting. */
+  readonly busyMs: number
+  readonly gcMs: number
+  /** Seconds that answers over links took beyond the time at their nodes. */
+  readonly hops: HistogramCounts
+}
+
+export type MemberReply =
+  | { readonly kind: 'started'; readonly url: string }
+  | { readonly kind: 'known' }
+  | { readonly kind: 'settled'; readonly figures: MemberFigures; readonly troubles: readonly string[] }
+  | { readonly kind: 'moved'; readonly record: MoveRecord }
+  | { readonly kind: 'not_moved'; readonly code: string }
+  | { readonly kind: 'profiled'; readonly top: readonly TopFunction[] }
+  | { readonly kind: 'stopped' }
+
+interface Running {
+  readonly cluster: Cluster
+  readonly directory: PollingMerchantDirectory
+  readonly node: RunningNode | undefined
+  readonly metrics: ReturnType<typeof createMetrics>
+  readonly url: string
+  stop(): Promise<void>
+}
+
+const keySecret = Buffer.alloc(32, 1)
+const connection = 'stripe-test'
+const settleWithinMs = 30_000
+const troubles: string[] = []
+const gc = { milliseconds: 0 }
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) gc.milliseconds += entry.duration
+}).observe({ entryTypes: ['gc'] })
+
+async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promise<Running> {
+  const metrics = createMetrics({ ofProcess: true })
+  const log = createLog({ level: 'error', fields: { node: name } })
+  const databases = parseJournalDatabases(databaseUrl, shardCount)
+  await checkJournalDatabases(databases, benchIdKey)
+  const readModel = createMergedReadModel([databaseUrl])
+  const directory = new PollingMerchantDirectory({ source: readModel, clock: systemClock, log })
+  await directory.start()
+  let node: RunningNode | undefined
+  const cluster = await joinCluster({
+    self: { node: name, incarnation: systemRandom.hex(6) },
+    roles,
+    build: 'bench',
+    databases,
+    link: { host: '127.0.0.1', port: 0 },
+    local: () => node?.host,
+    log,
+    metrics,
+    ended: (reason) => troubles.push(`the incarnation ended: ${reason}`),
+  })
+  if (roles.includes('node')) {
+    const returnUrlBase = (): string => 'http://127.0.0.1/v1/return'
+    const connectors = [connectorOf(psp)]
+    node = await startNode({ cluster, databases, directory, connectors, returnUrlBase, log, metrics })
+  }
+  let app: FastifyInstance | undefined
+  if (roles.includes('gateway')) {
+    app = buildApp({
+      router: cluster.router,
+      directory,
+      idKey: benchIdKey,
+      keySecret,
+      clock: systemClock,
+      random: systemRandom,
+      log: log.child({ component: 'gateway' }),
+      metrics,
+      readiness: () => ({ ready: true, reasons: [] }),
+    })
+  }
+  const url = (await app?.listen({ host: '127.0.0.1', port: 0 })) ?? ''
+  const stop = async (): Promise<void> => {
+    await app?.close()
+    await node?.stop()
+    await cluster.stop()
+    directory.stop()
+    await readModel.close()
+  }
+  return { cluster, directory, node, metrics, url, stop }
+}
+
+function connectorOf({ simulatorUrl, latencyMs }: Pick<MemberOptions, 'simulatorUrl' | 'latencyMs'>): Connector {
+  if (simulatorUrl === undefined) return scriptedConnector({ connection, latencyMs, record: false })
+  return createStripeConnector({
+    connection,
+    secretKey: 'sk_test_simulated',
+    baseUrl: simulatorUrl,
+    clock: systemClock,
+  })
+}
+
+async function know(
+  { cluster: { router }, directory, node }: Running,
+  merchants: readonly BenchMerchant[],
+  makes: boolean,
+): Promise<MemberReply> {
+  if (makes) {
+    await Promise.all(
+      merchants.map(({ id, apiKey }) => {
+        const seed = { merchants: [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }] }
+        return seedMerchants({ seed, router, clock: systemClock, random: systemRandom, keySecret, connection })
+      }),
+    )
+    await node?.flush()
+  }
+  const ids = merchants.map(({ id }) => id)
+  await seedsVisible(directory, ids, systemClock)
+  return { kind: 'known' }
+}
+
+async function settle({ node, metrics, cluster }: Running): Promise<MemberReply> {
+  const until = performance.now() + settleWithinMs
+  const waiting = (): number => (node?.host.stats().pending ?? 0) + cluster.router.stats().underWay
+  while (waiting() > 0 && performance.now() < until) {
+    await new Promise<void>((resolve) => void setTimeout(resolve, 5))
+  }
+  if (waiting() > 0) troubles.push(`${waiting()} commands have no answer`)
+  const uncertain = node?.host.stats().uncertain ?? 0
+  if (uncertain > 0) troubles.push(`${uncertain} shards are uncertain`)
+  const text = await metrics.text()
+  for (const [, what, count] of text.matchAll(/^pay_host_trouble_total\{what="(\w+)"\} (\d+)$/gm)) {
+    troubles.push(`${what}: ${count} times`)
+  }
+  const figure = (name: string): number => Number(new RegExp(`^pay_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
+  const figures: MemberFigures = {
+    flushes: figure('journal_flushes'),
+    decisions: figure('journal_durable'),
+    flushSeconds: figure('journal_flush_seconds'),
+    busyMs: performance.eventLoopUtilization().active,
+    gcMs: gc.milliseconds,
+    hops: histogramCounts(text, 'pay_route_hop_seconds'),
+  }
+  return { kind: 'settled', figures, troubles }
+}
+
+async function move({ cluster, node }: Running, shard: number, to: string): Promise<MemberReply> {
+  try {
+    return { kind: 'moved', record: await moveShard(cluster, node?.controller, shard, to, 'operator') }
+  } catch (error) {
+    if (!(error instanceof MoveRefused)) throw error
+    return { kind: 'not_moved', code: error.code }
+  }
+}
+
+async function profiled(milliseconds: number): Promise<MemberReply> {
+  const taken: CpuProfile = await profile(() => new Promise<void>((resolve) => void setTimeout(resolve, milliseconds)))
+  return { kind: 'profiled', top: topFunctions(taken, 10) }
+}
+
+let running: Running | undefined
+
+async function perform(request: MemberRequest): Promise<MemberReply> {
+  if (request.kind === 'start') {
+    running = await start(request.options)
+    return { kind: 'started', url: running.url }
+  }
+  if (running === undefined) throw new Error('the process is started first')
+  switch (request.kind) {
+    case 'know':
+      return know(running, request.merchants, request.makes)
+    case 'settle':
+      return settle(running)
+    case 'move':
+      return move(running, request.shard, request.to)
+    case 'profile':
+      return profiled(request.milliseconds)
+    case 'stop':
+      await running.stop()
+      return { kind: 'stopped' }
+  }
+}
+
+process.on('disconnect', () => process.exit(0))
+process.on('message', (request: MemberRequest) => {
+  perform(request).then(
+    (reply) => process.send?.(reply),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})
