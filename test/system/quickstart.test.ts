@@ -1,10 +1,12 @@
 /** docs/quickstart.md, followed line by line beside `npm start`; its tables, row by row. */
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DevFile } from '../../bin/dev/dev-file.ts'
 import { type ErrorCode, errorTable } from '../../gateway/errors.ts'
 import { testCardTokens } from '../../psp/simulator/cards.ts'
+import { until } from '../chaos/support/until.ts'
 import { Client } from './support/client.ts'
 import { DevCluster } from './support/dev-cluster.ts'
 import { type BookLine, freePort } from './support/stack.ts'
@@ -47,9 +49,26 @@ describe('followed line by line', () => {
     (number, _, { shown }) => {
       const { printed, exitCode } = followed[number - 1] ?? { printed: '', exitCode: -1 }
       expect({ differences: differences(shown, printed), printed }).toEqual({ differences: [], printed })
-      expect(exitCode, printed).toBe(shown.some(({ kind }) => kind === 'text') ? 28 : 0)
+      const gaveUp = shown.some((each) => each.kind === 'text' && each.text.startsWith('curl: (28)'))
+      expect(exitCode, printed).toBe(gaveUp ? 28 : 0)
     },
   )
+
+  test('the node that the reader killed runs again, as another process', async () => {
+    const nodesOf = ({ processes }: DevFile): string[] =>
+      processes.filter(({ role }) => role === 'node').map(({ id, pid }) => `${id} ${pid}`)
+    const others = async (): Promise<string[]> => {
+      const now = JSON.parse(await readFile(cluster.devFile, 'utf8')) as DevFile
+      return nodesOf(now).filter((each) => !nodesOf(dev).includes(each))
+    }
+    await until(async () => (await others()).length > 0, {
+      withinMs: 60_000,
+      everyMs: 200,
+      what: 'a node’s new process',
+    })
+    expect(nodesOf(dev)).toHaveLength(3)
+    expect((await others()).length).toBeGreaterThanOrEqual(1)
+  })
 
   test('nobody was charged twice', async () => {
     const book = await fetch(`${dev.urls.simulators['stripe']}/_admin/book`)
