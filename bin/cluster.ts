@@ -141,9 +141,22 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       else if (!board.hearFrom(from, body)) clusterMetrics.links.dropped?.('tell')
     },
   })
+  const stop = async (): Promise<void> => {
+    router.stop()
+    watch.stop()
+    membership.stop()
+    await links.close()
+    tls?.close()
+    await Promise.all([store.close(), hints.close(), ownerStore.close()])
+  }
   const address = isNode ? await links.listen() : ''
   await membership.start({ address, build })
+  if (!isNode && membership.leaseOf(self.node) !== undefined) {
+    await stop()
+    throw nameTaken()
+  }
   const connect = (): void => {
+    if (!isNode && membership.leaseOf(self.node) !== undefined) clusterLog.error({}, nameTaken().message)
     links.connectTo(membership.membership.leases.filter((lease) => !sameIncarnation(lease, self)))
   }
   membership.onChange(connect)
@@ -167,14 +180,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
         ({ owner, released }) =>
           owner === undefined || released || !(sameIncarnation(owner, self) || links.to(owner) !== undefined),
       ).length,
-    async stop() {
-      router.stop()
-      watch.stop()
-      membership.stop()
-      await links.close()
-      tls?.close()
-      await Promise.all([store.close(), hints.close(), ownerStore.close()])
-    },
+    stop,
   }
 }
 
@@ -194,6 +200,13 @@ function assertNames({ identity }: LinkTls, { node }: Incarnation, roles: readon
   if (identity.node === node && roles.every((role) => identity.roles.includes(role))) return
   throw new ConfigError([
     { variable: 'SHARDPAY_LINK_TLS_DIRECTORY', problem: 'has the certificate of another process, or for other roles' },
+  ])
+}
+
+/** Links know processes by their names: a node and a gateway of one name never have one, and that node's shards are out of reach. */
+function nameTaken(): ConfigError {
+  return new ConfigError([
+    { variable: 'SHARDPAY_NODE_ID', problem: 'is the name of a living node: this process needs one of its own' },
   ])
 }
 
