@@ -50,6 +50,9 @@ export class DatabasePool {
   async transaction<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
     try {
       const client = await this.#pool.connect()
+      // the statement under way or the next one fails of it; unheard it would end the process
+      const lost = (): void => undefined
+      client.on('error', lost)
       let failed = true
       try {
         const result = await inTransaction(client, () => work(client))
@@ -57,6 +60,7 @@ export class DatabasePool {
         return result
       } finally {
         client.release(failed)
+        client.off('error', lost)
       }
     } catch (error) {
       throw error instanceof JournalError ? error : journalError('journal_unavailable', 'a transaction failed', error)
