@@ -55,15 +55,28 @@ function harness(tls?: LinkTls): Promise<NetworkHarness> {
   })
 }
 
-async function listening(): Promise<{ network: Network; address: string; ended: string[]; accepted: () => number }> {
-  const network = createWsNetwork({ host: '127.0.0.1', port: 0 })
+interface Listening {
+  readonly network: Network
+  readonly address: string
+  readonly ended: string[]
+  readonly turnedAway: string[]
+  readonly accepted: () => number
+}
+
+async function listening(): Promise<Listening> {
+  const turnedAway: string[] = []
+  const network = createWsNetwork({
+    host: '127.0.0.1',
+    port: 0,
+    turnedAway: (reason) => void turnedAway.push(reason),
+  })
   const ended: string[] = []
   let accepted = 0
   const address = await network.listen(() => {
     accepted += 1
     return { frame: () => {}, drained: () => {}, ended: (how) => void ended.push(how) }
   })
-  return { network, address, ended, accepted: () => accepted }
+  return { network, address, ended, turnedAway, accepted: () => accepted }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -82,8 +95,8 @@ function statusOf(address: string, path: string, headers: Record<string, string>
   })
 }
 
-test('only an upgrade of /link without an origin is taken', async () => {
-  const { network, address, accepted } = await listening()
+test('only an upgrade of /link without an origin is taken, and others that ask for one are counted', async () => {
+  const { network, address, accepted, turnedAway } = await listening()
   const upgrade = {
     connection: 'upgrade',
     upgrade: 'websocket',
@@ -94,6 +107,7 @@ test('only an upgrade of /link without an origin is taken', async () => {
   expect(await statusOf(address, '/other', upgrade)).toBe(403)
   expect(await statusOf(address, '/link', { ...upgrade, origin: 'https://example.com' })).toBe(403)
   expect(accepted()).toBe(0)
+  expect(turnedAway).toEqual(['request', 'request'])
   await network.close()
 })
 
