@@ -37,7 +37,7 @@ export class Judge {
 
   /** An own renewal has committed: its answer came at `now`. */
   renewed(now: number): void {
-    if (!this.#isSound(now)) this.#soundSince = now
+    if (!this.isSound(now)) this.#soundSince = now
     this.#renewedAt = now
   }
 
@@ -65,7 +65,7 @@ export class Judge {
 
   /** Those to be declared dead now, with the counters that stood still, in order of node. */
   due(now: number): readonly Lease[] {
-    if (!this.#isSound(now)) return []
+    if (!this.isSound(now)) return []
     return [...this.#windows.values()]
       .filter(({ since }) => now >= this.#endOf(since))
       .map(({ lease }) => lease)
@@ -87,7 +87,8 @@ export class Judge {
     return Math.max(since, this.#soundSince ?? since) + this.#options.leaseTtlMs
   }
 
-  #isSound(now: number): boolean {
+  /** Whether own renewals commit, as of `now`: else it is this process, or the database, that is cut off. */
+  isSound(now: number): boolean {
     if (this.#soundSince === undefined || this.#renewedAt === undefined) return false
     return now - this.#renewedAt <= this.#options.ownRenewalGapMaxMs
   }

@@ -42,7 +42,7 @@ export interface MembershipObserver {
   ended(reason: MembershipEnd): void
   /** This process declared that death. */
   declaredDead?(of: Incarnation, why: DeathReason): void
-  /** Members could not be read, a lease not renewed, a death not declared; each is tried again. */
+  /** Members could not be read, a lease not renewed, a death not declared: leases are looked at again. */
   failed?(what: 'read' | 'renewal' | 'declaration', error: unknown): void
 }
 
@@ -73,8 +73,6 @@ export class MembershipAgent {
   readonly #declaring = new Set<string>()
   /** Declared dead by this process, and perhaps living in a read that began before that. */
   readonly #dead = new Set<string>()
-  /** Said to be gone, and not declared dead yet. */
-  readonly #gone = new Map<string, Incarnation>()
   #state: 'new' | 'member' | 'leaving' | 'ended' | 'stopped' = 'new'
   #membership: Membership = { leases: [], policy: noPolicy }
   #living = new Set<string>()
@@ -191,18 +189,18 @@ export class MembershipAgent {
   }
 
   /**
-   * Its process is known to be gone: its supervisor said so, or its established link was reset and its address refuses
-   * connections. Declared dead without waiting for its lease, and tried again until it is. From a gateway, only a reason to look.
+   * Its process seems to be gone: its established link was reset and its address refuses connections. Declared dead without
+   * waiting for its lease. Where that fails, or where this node's own renewals do not commit, it is rather this one that is
+   * cut off: then leases tell, and nothing of what was seen meanwhile is kept. From a gateway, only a reason to look.
    */
   gone(incarnation: Incarnation): void {
     if (this.#state !== 'member') return
-    if (this.#judge === undefined) {
+    if (this.#judge?.isSound(this.#options.clock.monotonic()) !== true) {
       void this.refresh()
       return
     }
     if (!this.lives(incarnation) || nameOf(incarnation) === this.#ownName) return
-    this.#gone.set(nameOf(incarnation), incarnation)
-    this.#decide()
+    this.#declare(incarnation, undefined, 'gone')
   }
 
   /** Declares this node dead, when it owns nothing any more. False where nobody heard of it in time: its lease runs out then. */
@@ -267,7 +265,6 @@ export class MembershipAgent {
   #show(membership: Membership): void {
     this.#membership = membership
     this.#living = new Set(membership.leases.map(nameOf))
-    for (const name of this.#gone.keys()) if (!this.#living.has(name)) this.#gone.delete(name)
     const fingerprint = fingerprintOf(membership)
     if (fingerprint === this.#fingerprint) return
     this.#fingerprint = fingerprint
@@ -281,7 +278,6 @@ export class MembershipAgent {
     this.#cancelJudgement?.()
     const { clock } = this.#options
     const now = clock.monotonic()
-    for (const incarnation of [...this.#gone.values()]) this.#declare(incarnation, undefined, 'gone')
     for (const lease of judge.due(now)) this.#declare(lease, lease.renewals, 'stood_still')
     const next = judge.nextDue
     // past already: not to be judged now, or being declared; the next read or renewal looks again
