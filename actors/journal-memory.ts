@@ -237,7 +237,10 @@ export class MemoryJournal implements Journal {
   }
 
   async proveOwnership({ shard, epoch }: Ownership): Promise<boolean> {
-    return this.#statement(() => this.#database.owns(shard, epoch))
+    return this.#statement(() => {
+      const isWhole = this.#database.shard(shard).rows.length >= (this.#acknowledged.get(shard) ?? 0)
+      return isWhole && this.#database.owns(shard, epoch)
+    })
   }
 
   async #whoIsDead(owners: readonly Incarnation[]): Promise<readonly Incarnation[] | 'self'> {

@@ -161,7 +161,10 @@ export interface Journal {
   load(key: EntityKey, upTo?: number): Promise<StoredEntity>
   /** Rows of a shard after `position`, in order, at most `limit`. */
   readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]>
-  /** Proves that these ownerships held at some instant after the call; calls within one turn are one query. */
+  /**
+   * Proves that the ownership held at some instant after the call, in a database that has all it has acknowledged; calls
+   * within one turn are one query.
+   */
   proveOwnership(ownership: Ownership): Promise<boolean>
   /** Stores snapshots, insert-only; one that exists already stays. */
   saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void>

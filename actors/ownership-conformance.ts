@@ -197,7 +197,11 @@ export function describeOwnership(context: () => JournalContext): void {
       const own = await acquireOne(context().journal, 5)
       const neighbour = await acquireOne(context().journal, 6)
       await appendAll(context().journal, own, [recordOf(5, 1, 1), recordOf(5, 1, 2), recordOf(5, 1, 3)])
+      expect(await context().journal.proveOwnership(own)).toBe(true)
       await context().harness.loseRowsAfter(5, 2)
+      // what it would answer from is not in the journal any more
+      expect(await context().journal.proveOwnership(own)).toBe(false)
+      expect(await context().journal.proveOwnership(neighbour)).toBe(true)
       const outcomes = await appendAll(context().journal, [own, neighbour], [recordOf(5, 1, 4), recordOf(6, 1, 1)])
       expect(outcomes).toMatchObject([
         { kind: 'fenced', error: { code: 'journal_lost_acknowledged_rows', shards: [5] } },

@@ -1,18 +1,33 @@
 /** What an owner asks and says of its owner rows: that it still owns shards, and that it gives them up. */
-import type { Ownership } from '../actors/journal.ts'
 import type { DatabasePool } from './database-pool.ts'
 
-/** In their order: whether the owner row stood at this epoch, not released, while the statement ran. */
+/** An ownership as its holder knows it. */
+export interface Provable {
+  readonly shard: number
+  readonly epoch: number
+  /** Highest position that the database has acknowledged to this process. */
+  readonly acknowledged: number
+}
+
+/**
+ * In their order: whether the owner row stood at this epoch, not released, while the statement ran, in a database that has
+ * every row it acknowledged: an owner that is ahead of its database proves nothing, as it appends nothing.
+ */
 export async function proveOwnerships(
   pool: DatabasePool,
-  ownerships: readonly Ownership[],
+  ownerships: readonly Provable[],
 ): Promise<readonly boolean[]> {
   const rows = await pool.query<{ mine: boolean | null }>({
     name: 'prove',
     text: `SELECT (SELECT o.epoch FROM shard_owner o WHERE o.shard = s.shard AND o.released_at_position IS NULL) = s.epoch
+        AND EXISTS (SELECT FROM journal j WHERE j.shard = s.shard AND j.position >= s.acknowledged)
         AND NOT pg_is_in_recovery() AS mine
-      FROM unnest($1::int[], $2::int[]) WITH ORDINALITY AS s (shard, epoch, n) ORDER BY n`,
-    values: [ownerships.map(({ shard }) => shard), ownerships.map(({ epoch }) => epoch)],
+      FROM unnest($1::int[], $2::int[], $3::bigint[]) WITH ORDINALITY AS s (shard, epoch, acknowledged, n) ORDER BY n`,
+    values: [
+      ownerships.map(({ shard }) => shard),
+      ownerships.map(({ epoch }) => epoch),
+      ownerships.map(({ acknowledged }) => acknowledged),
+    ],
   })
   return rows.map(({ mine }) => mine === true)
 }

@@ -313,7 +313,10 @@ export class PostgresJournal implements Journal {
 
   #prove(ownerships: readonly Ownership[]): Promise<readonly boolean[]> {
     this.#stats.proofs += 1
-    return proveOwnerships(this.#pool, ownerships)
+    const known = ownerships.map(({ shard, epoch, openedAt }) => {
+      return { shard, epoch, acknowledged: Math.max(openedAt, this.#held.get(shard)?.acknowledged ?? 0) }
+    })
+    return proveOwnerships(this.#pool, known)
   }
 
   // --- lanes and servers -------------------------------------------------------------------------------------------------
