@@ -94,11 +94,14 @@ export class Shard {
    * @throws {JournalError} where nobody can say.
    */
   async prove(): Promise<boolean> {
-    if (this.#status === 'uncertain') throw new JournalError('journal_unavailable', 'the shard is uncertain')
+    this.#assertCertain()
     const ownership = this.#ownership
     const proved = this.#status !== 'lost' && (await this.#journal.proveOwnership(ownership))
-    if (!proved && this.#ownership === ownership) this.lose()
-    return proved
+    if (proved) return true
+    // the epoch that the proof has met may be the one of its own recovery
+    this.#assertCertain()
+    if (this.#ownership === ownership) this.lose()
+    return false
   }
 
   /** Acquired anew, with the rows after {@link Shard.lastDurable}: callers in doubt are told, everyone goes on. */
@@ -131,6 +134,10 @@ export class Shard {
   lose(): void {
     if (this.#status === 'lost') return
     this.#leave('lost')
+  }
+
+  #assertCertain(): void {
+    if (this.#status === 'uncertain') throw new JournalError('journal_unavailable', 'the shard is uncertain')
   }
 
   #leave(how: 'released' | 'lost'): void {
