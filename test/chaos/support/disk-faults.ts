@@ -7,14 +7,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rm, rmdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { childrenOf } from '../../../persistence/os-process.ts'
 import { tool } from './tools.ts'
 
 export type SyncFault =
   | { readonly kind: 'slow'; readonly ms: number }
-  /** The next one only: Postgres must not trust a second try. */
+  /** The next one of each process: Postgres must not trust a second try. */
   | { readonly kind: 'fails' }
 
 /** Every fdatasync of the server's processes, those that live now and those to come, until `end`. */
@@ -88,10 +88,14 @@ export class SmallDisk {
     return new SmallDisk(directory)
   }
 
-  /** Takes what is left of it. */
+  /** Takes what is left of it, also what others give back meanwhile. */
   async fill(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.directory)
-    await tool('fallocate', '-l', String(bavail * bsize), `${this.directory}/ballast`)
+    const ballast = await open(`${this.directory}/ballast`, 'w')
+    try {
+      for (const bytes of [1024 * 1024, 4096]) while (await took(ballast, bytes));
+    } finally {
+      await ballast.close()
+    }
   }
 
   async free(): Promise<void> {
@@ -102,5 +106,16 @@ export class SmallDisk {
   async unmount(): Promise<void> {
     await tool('umount', this.directory)
     await rmdir(this.directory)
+  }
+}
+
+/** False where there is no room. */
+async function took(file: FileHandle, bytes: number): Promise<boolean> {
+  try {
+    await file.write(Buffer.alloc(bytes))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    return false
   }
 }

@@ -9,7 +9,7 @@ import type { Member } from './member.ts'
 import { until } from './until.ts'
 
 /** Longer than a gateway takes to say that it cannot. */
-const answerWithinMs = 15_000
+const answerWithinMs = 20_000
 
 export interface HandAnswer {
   readonly status: number
@@ -83,6 +83,8 @@ export class Shopper {
       method,
       headers: {
         authorization: `Bearer ${this.#merchant.apiKey}`,
+        // seconds for the outcome; nobody waits for any answer five seconds after them
+        prefer: 'wait=2',
         ...(key !== undefined && { 'idempotency-key': key }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },

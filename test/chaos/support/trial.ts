@@ -38,6 +38,8 @@ export interface Gap {
 /** Everything that wants to be at rest after a fault has this long. */
 const restWithinMs = 60_000
 const logLinesShown = 25
+/** Of a request that took longer, all sends are shown. */
+const storyFromMs = 8_000
 
 let trials = 0
 
@@ -49,7 +51,7 @@ export class Trial {
   readonly #windows: FaultWindow[] = []
   readonly #clockToleranceMs: number
   readonly #seed: number
-  #gaps: readonly { readonly firstNs: number; readonly endNs: number }[] | undefined
+  #gaps: readonly KeyedRequest[] | undefined
 
   private constructor(cluster: Cluster, options: TrialOptions) {
     const name = `t${(trials += 1)}`
@@ -159,32 +161,41 @@ export class Trial {
     const met = this.#gaps.filter((each) =>
       windows.some(({ fromNs, toNs }) => each.firstNs <= toNs && each.endNs >= fromNs),
     )
-    const ms = Math.round(Math.max(0, ...met.map(({ firstNs, endNs }) => (endNs - firstNs) / 1e6)))
+    const slowest = met.toSorted((a, b) => b.endNs - b.firstNs - (a.endNs - a.firstNs))[0]
+    const ms = slowest === undefined ? 0 : Math.round((slowest.endNs - slowest.firstNs) / 1e6)
     process.stdout.write(`${name}: longest from first send to answer ${ms} ms, of ${met.length} requests\n`)
+    if (ms > storyFromMs) process.stdout.write(`  ${slowest?.story.join('\n  ')}\n`)
     return { ms, requests: met.length }
   }
 }
 
-/** Keys from the first send to the first definite answer, final phase aside. */
-async function requestsOf(history: AsyncIterable<HistoryLine>): Promise<{ firstNs: number; endNs: number }[]> {
+interface KeyedRequest {
+  readonly firstNs: number
+  readonly endNs: number
+  /** Its sends: how they ended, and when after the first. */
+  readonly story: readonly string[]
+}
+
+/** Keys from the first send to the first definite answer. */
+async function requestsOf(history: AsyncIterable<HistoryLine>): Promise<KeyedRequest[]> {
   const keyOf = new Map<number, string>()
-  const first = new Map<string, number>()
-  const end = new Map<string, number>()
+  const requests = new Map<string, { firstNs: number; endNs: number; story: string[] }>()
   for await (const line of history) {
     if (line.type === 'invoke') {
       if (line.key === null) continue
       keyOf.set(line.i, line.key)
-      if (!first.has(line.key)) first.set(line.key, line.t_mono_ns)
+      if (!requests.has(line.key)) {
+        requests.set(line.key, { firstNs: line.t_mono_ns, endNs: 0, story: [`${line.f} of ${line.key}`] })
+      }
       continue
     }
-    const key = keyOf.get(line.i)
-    if (key === undefined || line.type === 'info' || line.status === 409 || line.status === 503) continue
-    if (!end.has(key)) end.set(key, line.t_mono_ns)
+    const request = requests.get(keyOf.get(line.i) ?? '')
+    if (request === undefined || request.endNs > 0) continue
+    const afterMs = Math.round((line.t_mono_ns - request.firstNs) / 1e6)
+    request.story.push(`${afterMs} ms: ${line.type} ${line.status ?? ''} ${line.code ?? ''}`)
+    if (line.type !== 'info' && line.status !== 409 && line.status !== 503) request.endNs = line.t_mono_ns
   }
-  return [...first].flatMap(([key, firstNs]) => {
-    const endNs = end.get(key)
-    return endNs === undefined ? [] : [{ firstNs, endNs }]
-  })
+  return [...requests.values()].filter(({ endNs }) => endNs > 0)
 }
 
 function describeLogs(cluster: Cluster): string {
