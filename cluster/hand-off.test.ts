@@ -1,7 +1,8 @@
 /** Planned moves and drains between whole controllers, with everything that can go wrong between giver and heir. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ClusterRig, type RigNode } from '../test/support/cluster-rig.ts'
 import { MoveRefused, readTake, requestMove } from './hand-off-wire.ts'
+import { LinkError } from './link.ts'
 import type { Envelope } from './router.ts'
 
 function envelope(id: string, shard: number): Envelope {
@@ -192,6 +193,16 @@ describe('hand-off', () => {
       await rig.pass(20)
       expect(rig.servedBy(one)).toContain(shard)
       expect(one.failures).toEqual(['take_call stopping'])
+    })
+
+    test('to a node that has just joined, and takes nothing yet, is undone at once', async () => {
+      const shard = firstOf(one)
+      const link = one.links.to(two.self)
+      if (link === undefined) throw new Error('they are linked')
+      vi.spyOn(link, 'call').mockRejectedValueOnce(new LinkError('call_unknown', 'take is unknown at the other end'))
+      expect(await refusal(one.controller.move(shard, 'node-2', 'operator'))).toBe('not_taken')
+      await rig.pass(20)
+      expect(rig.servedBy(one)).toContain(shard)
     })
 
     test('waits for its turn, in order', async () => {

@@ -78,7 +78,7 @@ export class HandOff {
     try {
       opened = await this.#ask(heir, released, reason)
     } catch (error) {
-      heirDeclined = error instanceof HandOffRefused || (error instanceof LinkError && !error.maybeDelivered)
+      heirDeclined = error instanceof HandOffRefused || (error instanceof LinkError && wasNotTaken(error))
       failed('take_call', error, [...names])
     }
     const callMs = clock.monotonic() - releasedAt
@@ -120,4 +120,9 @@ export class HandOff {
     if (answer.kind === 'refused') throw new HandOffRefused(answer.code)
     return new Map(answer.opened.map(({ shard, epoch }) => [shard, epoch]))
   }
+}
+
+/** The heir has not heard of it, or knows no such call: it is linked before it takes shards. */
+function wasNotTaken({ code, maybeDelivered }: LinkError): boolean {
+  return !maybeDelivered || code === 'call_unknown'
 }
