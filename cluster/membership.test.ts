@@ -347,6 +347,22 @@ describe('membership', () => {
     expect([...one.ends, ...two.ends, ...three_.ends]).toEqual([])
   })
 
+  test('a node to which most others seem gone is rather cut off itself: it ends no more than half of them', async () => {
+    const [one, ...others] = [...(await three()), await start('node-4'), await start('node-5')]
+    await pass(1_000)
+    if (one === undefined) throw new Error('five have started')
+    for (const { self } of others) one.agent.gone(self)
+    await pass(1_000)
+    expect(one.declared.map(({ of }) => of)).toEqual(['node-2', 'node-3'])
+    // those that did die are found by their leases
+    for (const { clock } of others) clock.freeze()
+    await pass(limits.leaseTtlMs + limits.judgeEveryMs + limits.renewEveryMs)
+    expect(one.declared.slice(2)).toMatchObject([
+      { of: 'node-4', why: 'stood_still' },
+      { of: 'node-5', why: 'stood_still' },
+    ])
+  })
+
   test('a death that could not be declared is left to the lease', async () => {
     const [one, two, three_] = await three()
     two.clock.freeze()

@@ -73,6 +73,8 @@ export class MembershipAgent {
   readonly #declaring = new Set<string>()
   /** Declared dead by this process, and perhaps living in a read that began before that. */
   readonly #dead = new Set<string>()
+  /** When others seemed gone, on the monotonic clock. */
+  readonly #goneAt = new Map<string, number>()
   #state: 'new' | 'member' | 'leaving' | 'ended' | 'stopped' = 'new'
   #membership: Membership = { leases: [], policy: noPolicy }
   #living = new Set<string>()
@@ -191,7 +193,8 @@ export class MembershipAgent {
   /**
    * Its process seems to be gone: its established link was reset and its address refuses connections. Declared dead without
    * waiting for its lease. Where that fails, or where this node's own renewals do not commit, it is rather this one that is
-   * cut off: then leases tell, and nothing of what was seen meanwhile is kept. From a gateway, only a reason to look.
+   * cut off: then leases tell, and nothing of what was seen meanwhile is kept. So where more than half of the others seem gone
+   * within a lease, and more than one. From a gateway, only a reason to look.
    */
   gone(incarnation: Incarnation): void {
     if (this.#state !== 'member') return
@@ -200,6 +203,7 @@ export class MembershipAgent {
       return
     }
     if (!this.lives(incarnation) || nameOf(incarnation) === this.#ownName) return
+    if (!this.#mayBeGone(nameOf(incarnation))) return
     this.#declare(incarnation, undefined, 'gone')
   }
 
@@ -244,6 +248,18 @@ export class MembershipAgent {
     if (this.#state !== 'member') return
     this.#halt('ended')
     this.#options.observer.ended(reason)
+  }
+
+  /** False where too many others have seemed gone within a lease. */
+  #mayBeGone(name: string): boolean {
+    const { clock, limits } = this.#options
+    const now = clock.monotonic()
+    for (const [other, at] of this.#goneAt) if (now - at >= limits.leaseTtlMs) this.#goneAt.delete(other)
+    // this one is among the living
+    const others = new Set([...this.#living, ...this.#goneAt.keys()]).size - 1
+    if (this.#goneAt.size >= Math.max(1, Math.floor(others / 2))) return false
+    this.#goneAt.set(name, now)
+    return true
   }
 
   // --- the others ----------------------------------------------------------------------------------------------------------
