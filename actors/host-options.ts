@@ -95,3 +95,19 @@ export function assertHostLimits(limits: HostLimits): void {
   assert(inboxMax >= 1 && pipelineMax >= 1, 'an entity takes one command at least', { inboxMax, pipelineMax })
   assert(handOffMs < forwardMs, 'what must be sent on outlives a hand-off', { handOffMs, forwardMs })
 }
+
+/** Figures for metrics and the operators. */
+export interface HostStats {
+  readonly shards: number
+  readonly uncertain: number
+  readonly entities: number
+  readonly residentBytes: number
+  readonly pending: number
+  readonly timers: number
+  /** PSP calls that run. */
+  readonly calls: number
+  /** Commands on their way to the next owner of their shard. */
+  readonly forwards: number
+  /** Entities of opened shards that are still to be read. */
+  readonly unread: number
+}

@@ -19,7 +19,7 @@ import type { EntityServices } from './entity-services.ts'
 import type { AnyKind } from './entity-kind.ts'
 import { Forwarding } from './forwarding.ts'
 import { handOff } from './hand-off.ts'
-import { assertHostLimits, type HostOptions } from './host-options.ts'
+import { assertHostLimits, type HostOptions, type HostStats } from './host-options.ts'
 import type { OpenedShard, Ownership, TimerRow } from './journal.ts'
 import { MemoryBound } from './memory-bound.ts'
 import { fromAnyDatabase } from './per-database.ts'
@@ -179,20 +179,7 @@ export class Host implements ShardHost {
   }
 
   /** Figures for metrics and the operators. */
-  stats(): {
-    readonly shards: number
-    readonly uncertain: number
-    readonly entities: number
-    readonly residentBytes: number
-    readonly pending: number
-    readonly timers: number
-    /** PSP calls that run. */
-    readonly calls: number
-    /** Commands on their way to the next owner of their shard. */
-    readonly forwards: number
-    /** Entities of opened shards that are still to be read. */
-    readonly unread: number
-  } {
+  stats(): HostStats {
     return {
       shards: this.#shards.size,
       uncertain: this.#uncertainSince.size,

@@ -191,10 +191,9 @@ describe('whatever the members, weights, cordons, drains, pins and owners are', 
         const wishes = { ...input, pins: new Map(), nodes: input.nodes.map((each) => ({ ...each, takesNew: false })) }
         const after = assignShards(wishes)
         const staying = new Set(wishes.nodes.filter(({ leaving }) => !leaving).map((each) => each.node))
-        for (const [shard, before] of input.current.entries()) {
-          if (before !== undefined && staying.has(before)) expect(after[shard]).toBe(before)
-          else if (staying.size > 0) expect(staying.has(after[shard] ?? '')).toBe(true)
-        }
+        const stay = input.current.flatMap((node, shard) => (staying.has(node ?? '') ? [shard] : []))
+        expect(stay.map((shard) => after[shard])).toEqual(stay.map((shard) => input.current[shard]))
+        expect(after.every((node) => staying.has(node ?? ''))).toBe(staying.size > 0)
       }),
       { numRuns },
     )

@@ -22,17 +22,37 @@ const chunkSeeds = 250
 /** Failures that are shown; after these the run ends. */
 const failuresMax = 10
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string', default: '500' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: String(Math.min(availableParallelism(), 8)) },
-    shrink: { type: 'boolean', default: false },
-    sabotage: { type: 'string' },
-    worker: { type: 'boolean', default: false },
-  },
-})
+const usage = `npm run sim -- [--seeds 500] [--from 1] [--workers N]   many seeds
+npm run sim -- --seed N [--shrink]                      one seed again, made smaller while it fails
+npm run sim -- --seeds 200 --sabotage NAME              with one rule broken:
+  ${sabotages.map(({ name }) => name).join('\n  ')}
+docs/simulation.md says what is claimed.`
+
+const values = readFlags()
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string' },
+        seeds: { type: 'string', default: '500' },
+        from: { type: 'string', default: '1' },
+        workers: { type: 'string', default: String(Math.min(availableParallelism(), 8)) },
+        shrink: { type: 'boolean', default: false },
+        sabotage: { type: 'string' },
+        worker: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    process.exit(2)
+  }
+}
 
 interface SeedReport {
   readonly seed: number

@@ -111,6 +111,7 @@ describe.skipIf(browserMissing !== undefined)(`the page${browserMissing ? ` (${b
     await page.getByText(/^stale for [0-9]+ s · reconnecting$/).waitFor({ timeout: waitMs })
     await serve(first.port)
     await page.getByText('live', { exact: true }).waitFor({ timeout: waitMs })
+    expect(await page.getByText(/^stale for/).count()).toBe(0)
   })
 
   test('shows names as text, whatever they hold (B75)', async () => {
