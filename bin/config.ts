@@ -55,7 +55,7 @@ export const serverSettings = {
       pattern: '^[a-z0-9][a-z0-9-]{0,23}$',
       default: 'node-1',
       description:
-        'Name of this process in the cluster. A node that starts under a name ends the incarnation before it.',
+        'Name of this process in the cluster, shared with no other, gateways included. A node that starts under a name ends the incarnation before it, so two machines under one name end each other again and again.',
     }),
     { expected: 'lower-case letters, digits and hyphens, at most 24' },
   ),
