@@ -33,7 +33,7 @@ describe.skipIf(cannot !== undefined)(`clocks that jump${whySkipped(cannot)}`, (
     database = await Database.start({ directory: join(directory, 'postgres'), environment: databaseClock.env })
     cluster = await Cluster.start({
       ownDatabases: [database],
-      nodeEnv: (node) => Promise.resolve(node === 'node-2' ? nodeClock.env : {}),
+      memberEnv: (node) => Promise.resolve(node === 'node-2' ? nodeClock.env : {}),
     })
   })
 

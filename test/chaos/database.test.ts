@@ -25,7 +25,7 @@ describe('one database server', () => {
     cluster = await Cluster.start({
       nodes: 2,
       gateways: 1,
-      nodeEnv: async (node, own) => {
+      memberEnv: async (node, own) => {
         if (node !== 'node-1') return {}
         const [first] = own
         if (first === undefined) throw new Error('a cluster has a database')

@@ -14,7 +14,7 @@ test.skipIf(!isFull)(
     const proxy = await startTcpProxy({ targetPort: 1 })
     const cluster = await Cluster.start({
       nodes: 2,
-      nodeEnv: (_, [primary]) => {
+      memberEnv: (_, [primary]) => {
         if (primary === undefined) throw new Error('a cluster has a database')
         proxy.retarget(primary.port)
         return Promise.resolve({ JOURNAL_DATABASE_URLS: `0-1023=${proxy.through(primary.url)}` })

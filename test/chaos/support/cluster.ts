@@ -24,8 +24,8 @@ export interface ClusterOptions {
   readonly network?: boolean
   /** Databases that stand already, in order of their shards: small disks, other clocks. The cluster stops them. */
   readonly ownDatabases?: readonly Database[]
-  /** Environment of each node beside what the cluster sets. */
-  readonly nodeEnv?: (node: string, databases: readonly Database[]) => Promise<Record<string, string>>
+  /** Environment of each member beside what the cluster sets. */
+  readonly memberEnv?: (member: string, databases: readonly Database[]) => Promise<Record<string, string>>
 }
 
 export interface Merchant {
@@ -128,7 +128,7 @@ export class Cluster {
         SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
         SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe-key'),
         ...(roles.includes('gateway') && { SHARDPAY_SEED_FILE: file('seed.json') }),
-        ...(roles === 'node' && (await this.#options.nodeEnv?.(name, this.databases))),
+        ...(await this.#options.memberEnv?.(name, this.databases)),
         ...env,
       },
     })
