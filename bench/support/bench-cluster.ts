@@ -2,9 +2,9 @@
  * A cluster under measurement: one gateway and some nodes as processes (cluster-process.ts) over a database of their own,
  * PSPs answered in the nodes at once. It says what each part has spent, and whether anything was out of order.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { shardCount } from '../../domain/ids.ts'
-import { until } from '../../test/chaos/support/until.ts'
 import { BenchMember } from './bench-member.ts'
 import { benchMerchants } from './bench-merchants.ts'
 import type { BenchServer } from './bench-server.ts'
@@ -62,19 +62,29 @@ export class BenchCluster {
     const databaseUrl = await postgres.createDatabase(name)
     const start = (member: string, roles: readonly ('node' | 'gateway')[]): Promise<BenchMember> =>
       BenchMember.start({ name: member, roles, databaseUrl, latencyMs: 0 }, nodeFlags)
-    const members = await Promise.all([
-      start('gateway', gatewayIsNode ? ['node', 'gateway'] : ['gateway']),
-      ...Array.from({ length: options.nodes - (gatewayIsNode ? 1 : 0) }, (_, index) =>
-        start(`node-${index + 1}`, ['node']),
-      ),
-    ])
+    const members: BenchMember[] = []
+    try {
+      // one after the other: eight at once starve each other until they are declared dead
+      members.push(await start('gateway', gatewayIsNode ? ['node', 'gateway'] : ['gateway']))
+      while (members.length < options.nodes + (gatewayIsNode ? 0 : 1)) {
+        members.push(await start(`node-${members.length}`, ['node']))
+      }
+    } catch (error) {
+      await Promise.all(members.map((member) => member.kill()))
+      throw error
+    }
     const [gateway, ...others] = members as [BenchMember, ...BenchMember[]]
     const cluster = new BenchCluster(postgres, databaseUrl, gateway, gatewayIsNode ? members : others)
-    await cluster.#client.connect()
-    await cluster.#check.connect()
-    await cluster.settled()
-    await gateway.know(benchMerchants, true)
-    await Promise.all(others.map((member) => member.know(benchMerchants, false)))
+    try {
+      await cluster.#client.connect()
+      await cluster.#check.connect()
+      await cluster.settled()
+      await gateway.know(benchMerchants, true)
+      await Promise.all(others.map((member) => member.know(benchMerchants, false)))
+    } catch (error) {
+      await cluster.end()
+      throw error
+    }
     return cluster
   }
 
@@ -100,13 +110,17 @@ export class BenchCluster {
   /** Resolves when each node has its share of the shards, to within a tenth. */
   async settled(): Promise<void> {
     const mean = shardCount / this.nodes.length
-    await until(
-      async () => {
-        const counts = Map.groupBy(await this.owners(), (owner) => owner)
-        return this.nodes.every(({ name }) => Math.abs((counts.get(name)?.length ?? 0) - mean) <= mean / 10)
-      },
-      { withinMs: settledWithinMs, everyMs: 100, what: `${shardCount} shards on ${this.nodes.length} nodes` },
-    )
+    let shares: readonly number[] = []
+    const isSettled = async (): Promise<boolean> => {
+      const counts = Map.groupBy(await this.owners(), (owner) => owner)
+      shares = this.nodes.map(({ name }) => counts.get(name)?.length ?? 0)
+      return shares.every((share) => Math.abs(share - mean) <= mean / 10)
+    }
+    const until = performance.now() + settledWithinMs
+    while (!(await isSettled())) {
+      if (performance.now() > until) throw new Error(`nodes have ${shares.join(', ')} shards, not about ${mean} each`)
+      await pause(100)
+    }
   }
 
   /** After everything accepted was answered. */

@@ -89,6 +89,10 @@ function ask<Kind extends MemberReply['kind']>(
   ...kinds: readonly Kind[]
 ): Promise<Extract<MemberReply, { kind: Kind }>> {
   return new Promise((resolve, reject) => {
+    if (!child.connected) {
+      reject(new Error(`a process under measurement has ended with exit code ${child.exitCode}`))
+      return
+    }
     const heard = (reply: MemberReply): void => {
       if (!kinds.some((kind) => kind === reply.kind)) return
       forget()

@@ -23,7 +23,13 @@ export interface BenchServer {
 
 export async function startBenchServer(): Promise<BenchServer> {
   const server = await startPostgres({
-    settings: { shared_buffers: '512MB', max_wal_size: '16GB', checkpoint_timeout: '1h' },
+    settings: {
+      shared_buffers: '512MB',
+      max_wal_size: '16GB',
+      checkpoint_timeout: '1h',
+      // eight nodes and a gateway
+      max_connections: '300',
+    },
   })
   await migrate(server.url)
   const client = new Client({ connectionString: server.url })

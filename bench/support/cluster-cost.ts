@@ -25,7 +25,7 @@ interface Scale {
 }
 
 const whole: Scale = { nodeCounts: [1, 2, 4, 8], warmUpSeconds: 4, idleSeconds: 4, seconds: 8, offered: 1_500 }
-const quick: Scale = { nodeCounts: [1, 2], warmUpSeconds: 1, idleSeconds: 1, seconds: 2, offered: 300 }
+const quick: Scale = { nodeCounts: [1, 8], warmUpSeconds: 1, idleSeconds: 1, seconds: 2, offered: 300 }
 const connections = 256
 
 type Measured = Load & { readonly spent: Spent }
@@ -90,7 +90,8 @@ async function measureCell(
 ): Promise<Cell> {
   const cluster = await BenchCluster.start({ postgres, name: `bench_cost_${nodes}`, nodes, nodeFlags })
   try {
-    await cluster.load(generator, { connections, seconds: scale.warmUpSeconds })
+    // every node compiles by itself, from its share of the load
+    await cluster.load(generator, { connections, seconds: scale.warmUpSeconds + nodes })
     const constant = await cluster.load(generator, { connections, seconds: scale.seconds, rate: scale.offered })
     const saturated = await cluster.load(generator, { connections, seconds: scale.seconds })
     const before = await cluster.spent()

@@ -15,7 +15,7 @@ type Place = 'here' | 'there'
 const payment = { amount: 4999, currency: 'eur', payment_method: 'pm_card_visa', merchant_reference: 'order-1' }
 
 export async function measureHop({ postgres, isQuick, nodeFlags, log }: PartContext): Promise<PartResult> {
-  const rounds = isQuick ? 200 : 3_000
+  const rounds = isQuick ? 200 : 2_000
   const cluster = await BenchCluster.start({ postgres, name: 'bench_hop', nodes: 2, gatewayIsNode: true, nodeFlags })
   const client = new SequentialClient(cluster.gateway.url)
   try {

@@ -132,8 +132,8 @@ async function measureCold({ postgres, isQuick, log }: PartContext): Promise<Out
   const wrong: string[] = []
   const measured: Cold[] = []
   try {
-    for (const shard of shards) {
-      const payments = paymentsIn([shard], open)
+    const numbers = Map.groupBy(paymentsIn(shards, open * shards.length), shardOf)
+    for (const [shard, payments] of numbers) {
       measured.push(await measureColdOf(databaseUrl, shard, payments, wrong))
       const { payments: found, wrong: faults } = await check.check([], open)
       wrong.push(...faults)
@@ -219,6 +219,10 @@ const paymentsIn = (() => {
     return found
   }
 })()
+
+function shardOf(number: number): number {
+  return benchPayment(number).address.shard
+}
 
 async function openAll({ host }: PostgresHost, shards: readonly number[]): Promise<number> {
   const began = performance.now()

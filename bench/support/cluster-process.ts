@@ -80,6 +80,8 @@ interface Running {
 const keySecret = Buffer.alloc(32, 1)
 const connection = 'stripe-test'
 const settleWithinMs = 30_000
+/** As the server's: it was declared dead, or stood still for longer than its lease. */
+const fencedExitCode = 75
 const troubles: string[] = []
 const gc = { milliseconds: 0 }
 new PerformanceObserver((list) => {
@@ -104,7 +106,10 @@ async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promi
     local: () => node?.host,
     log,
     metrics,
-    ended: (reason) => troubles.push(`the incarnation ended: ${reason}`),
+    ended: (reason) => {
+      console.error(`${name} was ended: ${reason}`)
+      process.exit(fencedExitCode)
+    },
   })
   if (roles.includes('node')) {
     const returnUrlBase = (): string => 'http://127.0.0.1/v1/return'
