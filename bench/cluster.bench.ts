@@ -56,8 +56,15 @@ await runBenchmark({
       for (const name of chosen) {
         log(`${name}:`)
         const began = performance.now()
-        const result = await parts[name]?.({ postgres, generator, isQuick, nodeFlags, log })
-        if (result !== undefined) results.push({ ...result, wrong: result.wrong.map((each) => `${name}: ${each}`) })
+        try {
+          const result = await parts[name]?.({ postgres, generator, isQuick, nodeFlags, log })
+          if (result !== undefined) results.push({ ...result, wrong: result.wrong.map((each) => `${name}: ${each}`) })
+        } catch (error) {
+          // the others are measured all the same; the benchmark has failed
+          console.error(error)
+          const reason = error instanceof Error ? error.message : String(error)
+          results.push({ tables: [], targets: [], notes: [], wrong: [`${name} was not measured: ${reason}`] })
+        }
         log(`  ${name} took ${Math.round((performance.now() - began) / 1_000)} s`)
       }
     } finally {
