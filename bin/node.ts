@@ -9,6 +9,7 @@ import { operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
 import { HandOffRefused } from '../cluster/hand-off.ts'
 import { assignShards } from '../cluster/placement.ts'
+import type { Envelope, RouteAnswer, Router } from '../cluster/router.ts'
 import { RebalanceAgent } from '../cluster/rebalance-agent.ts'
 import { serveRoutes } from '../cluster/route-server.ts'
 import { ShardController } from '../cluster/shard-controller.ts'
@@ -40,6 +41,8 @@ export interface NodeOptions {
 
 export interface RunningNode {
   readonly host: Host
+  /** What others reach of it. */
+  readonly router: Router
   readonly controller: ShardController
   reasons(): readonly string[]
   status(seconds: number): NodeStatus
@@ -52,6 +55,8 @@ export interface RunningNode {
 /** How long a drained node waits for PSPs that have not answered yet; what comes later, the new owners ask for. */
 const callsPatienceMs = 20_000
 const callsPollMs = 20
+/** Somebody has to mend the database first. */
+const lostRowsRetryAfterMs = 30_000
 const hottestMax = 64
 const recordsMax = 50
 
@@ -140,7 +145,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     observer: {
       moved: (record) => {
         metrics.moved(record)
-        clusterLog.info(
+        clusterLog.debug(
           {
             shard: record.shard,
             epoch: record.epoch,
@@ -154,7 +159,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       tookOver: (record) => {
         metrics.takenOver(record)
         clusterLog.warn(
-          { count: record.shards, node: record.from.node, duration_ms: record.tookMs },
+          { count: record.shards, peer: record.from.node, duration_ms: record.tookMs },
           'took over shards',
         )
       },
@@ -165,7 +170,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       },
     },
   })
-  serveRoutes({ self, links, host, owners, clock: systemClock })
+  const served = withRefusals(host, (shard) => controller.refusalOf(shard))
+  serveRoutes({ self, links, host: served, owners, clock: systemClock })
   let lastDurable = 0
   let lastFlush = { ms: 0, count: 0 }
   const rebalancer = new RebalanceAgent({
@@ -184,6 +190,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
   return {
     host,
+    router: served,
     controller,
     reasons() {
       return [
@@ -234,6 +241,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       controller.stop()
       await membership.leave()
       await Promise.all(options.connectors.map((connector) => connector.close()))
+    },
+  }
+}
+
+/** A shard that nobody can serve is refused at once; its callers would else wait for an owner that does not come. */
+function withRefusals(host: Router, refusalOf: (shard: number) => string | undefined): Router {
+  return {
+    async route<Answer>(envelope: Envelope): Promise<RouteAnswer<Answer>> {
+      const answer = await host.route<Answer>(envelope)
+      if (answer.kind === 'answered' || answer.reason !== 'shard_not_owned') return answer
+      const reason = refusalOf(envelope.shard)
+      return reason === undefined ? answer : { ...answer, reason, retryAfterMs: lostRowsRetryAfterMs }
     },
   }
 }

@@ -37,7 +37,8 @@ import { createJournalReader, createOperations } from './operations.ts'
 import { tellStatus } from './process-status.ts'
 import { readSeed, seedMerchants, seedsVisible } from './seed.ts'
 
-const stopWithinMs = 45_000
+/** A drain, PSP calls that have not answered and what is behind, each at its longest. */
+const stopWithinMs = 70_000
 /** The process is to be started again, as another incarnation. */
 const fencedExitCode = 75
 
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
   const directory = new PollingMerchantDirectory({
     source: readModel,
     clock: systemClock,
-    log: log.child({ component: 'directory' }),
+    log,
   })
   await directory.start()
 
@@ -83,7 +84,7 @@ async function main(): Promise<void> {
       ...(config.linkAddress !== undefined && { address: config.linkAddress }),
       ...(config.linkTlsDirectory !== undefined && { tlsDirectory: config.linkTlsDirectory }),
     },
-    local: () => node?.host,
+    local: () => node?.router,
     log,
     metrics,
     ended: (reason) => {

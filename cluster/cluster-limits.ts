@@ -56,6 +56,8 @@ export interface ClusterLimits {
   readonly drainMs: number
   /** Pause before taking is tried again, doubled with every failure. */
   readonly takeRetryMs: { readonly min: number; readonly max: number }
+  /** Pause before a shard whose journal has lost acknowledged rows is looked at again. */
+  readonly lostRowsRetryMs: number
   /** A taking that lasts longer shows its shards as stuck. */
   readonly takeStuckMs: number
   /** Moves and take-overs that are remembered. */
@@ -91,6 +93,7 @@ export const defaultClusterLimits: ClusterLimits = {
   movesQueuedMax: 64,
   drainMs: 30_000,
   takeRetryMs: { min: 100, max: 2_000 },
+  lostRowsRetryMs: 30_000,
   takeStuckMs: 5_000,
   recordsMax: 50,
 }

@@ -13,13 +13,14 @@ import type { ShardHost } from './shard-host.ts'
 export interface TakingOptions {
   readonly host: ShardHost
   readonly clock: Clock
-  readonly limits: Pick<ClusterLimits, 'takeRetryMs' | 'takeStuckMs'>
+  readonly limits: Pick<ClusterLimits, 'takeRetryMs' | 'takeStuckMs' | 'lostRowsRetryMs'>
   /** Which journal database a shard is in: shards of one are taken in one statement. */
   readonly databaseOf: (shard: number) => number
   /** Whether the database of a shard was heard of lately. */
   readonly isReachable: (shard: number) => boolean
   /** These serve here now. Called before {@link Taking.take} resolves. */
   readonly opened: (shards: readonly OwnedShard[], tookMs: number) => void
+  /** Told of what is new: shards that fail again for the same reason are not repeated. */
   readonly failed: (error: unknown, shards: readonly number[]) => void
 }
 
@@ -34,6 +35,9 @@ interface Trouble {
   readonly nextTryAt: number
   readonly reason: string
 }
+
+/** What no trying mends: somebody has to look at the database. */
+const lostRows = 'journal_lost_acknowledged_rows'
 
 /** Left out of what was opened: somebody has it who may, or took it first. Not a trouble to show. */
 const notFree = 'not_free'
@@ -58,6 +62,12 @@ export class Taking {
       reason === notFree ? [] : [{ shard, reason }],
     )
     return [...slow, ...troubled].sort((a, b) => a.shard - b.shard)
+  }
+
+  /** Why a shard is not served here, where nobody else may serve it either: its journal has lost what was acknowledged. */
+  refusalOf(shard: number): string | undefined {
+    const reason = this.#troubles.get(shard)?.reason
+    return reason === lostRows ? reason : undefined
   }
 
   get count(): number {
@@ -120,8 +130,9 @@ export class Taking {
       if (answer.opened.length > 0) opened(answer.opened, clock.monotonic() - since)
       return answer.opened
     } catch (error) {
-      failed(error, shards)
       const { code, canRetry, named } = describe(error)
+      const concerned = named.size > 0 ? shards.filter((shard) => named.has(shard)) : shards
+      if (concerned.some((shard) => this.#troubles.get(shard)?.reason !== code)) failed(error, concerned)
       const culprits = shards.filter((shard) => named.has(shard))
       if (culprits.length > 0 && culprits.length < shards.length) {
         this.#failed(culprits, code)
@@ -144,7 +155,8 @@ export class Taking {
     const { min, max } = limits.takeRetryMs
     for (const shard of shards) {
       const failures = (this.#troubles.get(shard)?.failures ?? 0) + 1
-      const pauseMs = Math.min(max, min * 2 ** Math.min(failures - 1, 16))
+      const pauseMs =
+        reason === lostRows ? limits.lostRowsRetryMs : Math.min(max, min * 2 ** Math.min(failures - 1, 16))
       this.#troubles.set(shard, { failures, nextTryAt: clock.monotonic() + pauseMs, reason })
     }
   }

@@ -146,6 +146,11 @@ export class ShardController {
     return this.#taking.stuck
   }
 
+  /** What commands for a shard are told that is not served by anybody until somebody mends its journal; else undefined. */
+  refusalOf(shard: number): string | undefined {
+    return this.#taking.refusalOf(shard)
+  }
+
   /**
    * Gives one shard of this node to another node.
    * @throws {MoveRefused} (as a rejection). After `not_taken` somebody else may have the shard.

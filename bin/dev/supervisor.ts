@@ -63,7 +63,7 @@ export class Interrupted extends Error {
 
 const gatewayId = 'gateway-1'
 /** A process answers what it accepted within its own deadlines; this is for one that hangs. */
-const serverPatienceMs = 60_000
+const serverPatienceMs = 80_000
 const simulatorPatienceMs = 5_000
 const readyWithinMs = 30_000
 const readyPollMs = 25
