@@ -224,6 +224,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         hottest,
         moves: controller.moves.slice(-recordsMax),
         takeovers: controller.takeovers.slice(-recordsMax),
+        connections: [...connectors.keys()],
         gateways: cluster.board.all.flatMap(({ status }) => (status.roles.includes('node') ? [] : [status])),
       }
     },

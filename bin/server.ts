@@ -144,6 +144,9 @@ async function main(): Promise<void> {
         keySecret,
         tokens,
         page: pageFiles(),
+        servedConnections: () => [
+          ...new Set(cluster.board.all.flatMap(({ status }) => status.nodeStatus?.connections ?? [])),
+        ],
       },
     }),
   })

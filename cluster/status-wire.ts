@@ -15,6 +15,7 @@ export const statusLimits = {
   hottestMax: 64,
   /** Moves and take-overs, each. */
   recordsMax: 50,
+  connectionsMax: 256,
   /** Processes that a node tells of. */
   gatewaysMax: 256,
 } as const
@@ -42,7 +43,7 @@ function isProcess(value: unknown): value is Fields {
 }
 
 function isNode(value: unknown): boolean {
-  const { shardsMax, hottestMax, recordsMax, gatewaysMax } = statusLimits
+  const { shardsMax, hottestMax, recordsMax, connectionsMax, gatewaysMax } = statusLimits
   return (
     isFields(value) &&
     areNumbers(value, [
@@ -62,6 +63,7 @@ function isNode(value: unknown): boolean {
     ) &&
     isList(value['moves'], recordsMax, isMove) &&
     isList(value['takeovers'], recordsMax, isTakeover) &&
+    (value['connections'] === undefined || isList(value['connections'], connectionsMax, isText)) &&
     // what a node heard of others; none of those has heard of anybody
     (value['gateways'] === undefined ||
       isList(value['gateways'], gatewaysMax, (each) => isProcess(each) && each['nodeStatus'] === undefined))
