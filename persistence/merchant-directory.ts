@@ -41,6 +41,8 @@ export class PollingMerchantDirectory implements MerchantDirectory {
   /** Versions whose rows were unreadable: not asked for again until they change. */
   readonly #unreadable = new Map<string, number>()
   #keys = new Map<string, KeyEntry>()
+  /** Those that all of this is up to. */
+  #versions: ReadonlyMap<string, number> | undefined
   /** Start of the newest poll that succeeded, on the monotonic clock. */
   #contactAt: number | undefined
   #failing = false
@@ -131,6 +133,7 @@ export class PollingMerchantDirectory implements MerchantDirectory {
 
   async #poll(isLate: () => boolean): Promise<void> {
     const versions = await this.#source.readVersions()
+    if (versions === this.#versions || isLate()) return
     const changed = [...versions].filter(([merchant, version]) => version > this.#versionSeen(merchant))
     const rows = changed.length === 0 ? [] : await this.#source.read(changed.map(([merchant]) => merchant))
     if (isLate()) return
@@ -147,6 +150,7 @@ export class PollingMerchantDirectory implements MerchantDirectory {
       keysChanged = true
     }
     if (keysChanged) this.#keys = this.#indexKeys()
+    this.#versions = versions
   }
 
   #versionSeen(merchant: string): number {

@@ -59,6 +59,24 @@ test('a database that is away leaves its shards out, and they are back when it i
   while ((await owners.owners()).length < 1024) await nextTurn()
 })
 
+test('every taking and every release is read, and where nothing has changed no row comes again', async () => {
+  const owners = new PostgresOwnerStore({ databases, self })
+  cleanups.push(() => owners.close())
+  const node = await harness.start('node-1')
+  const seen = async () => (await owners.owners())[5]
+  const owner = { node: 'node-1', incarnation: node.incarnation }
+  expect(await seen()).toEqual({ shard: 5, epoch: 0, owner: undefined, released: false })
+  for (let epoch = 1; epoch <= 3; epoch += 1) {
+    const [taken] = await node.journal.acquire([5])
+    if (taken === undefined) throw new Error('the shard was acquired')
+    expect(await seen()).toEqual({ shard: 5, epoch, owner, released: false })
+    await node.journal.release([taken])
+    const released = await seen()
+    expect(released).toEqual({ shard: 5, epoch, owner, released: true })
+    expect(await seen()).toBe(released)
+  }
+})
+
 async function listening(): Promise<{ hints: PostgresHints; heard: string[]; until(about: string): Promise<void> }> {
   const hints = await PostgresHints.start({ databases, self, clock: systemClock })
   cleanups.push(() => hints.close())

@@ -1,5 +1,5 @@
 /**
- * Reads the owner rows of all shards, one statement per journal database: what a process believes of ownership is fed from
+ * Reads the owner rows of all shards, one statement per journal database, which brings rows only where any has changed: what a process believes of ownership is fed from
  * here (cluster/owners.ts). It waits no longer than its limits say; a database that does not answer leaves its shards out
  * and is said so once, and again when it is back.
  */
@@ -38,13 +38,42 @@ interface OwnerRow {
   readonly released: boolean
 }
 
+/** An {@link OwnerRow} with the fingerprint of all. */
+interface ReadRow extends OwnerRow {
+  readonly epochs: number
+  readonly released_count: number
+}
+
+/** The last rows read of a database. */
+interface Known {
+  readonly owners: readonly ShardOwner[]
+  readonly epochs: number
+  readonly released: number
+  reads: number
+}
+
+/**
+ * Nothing where nothing has changed since the fingerprint ($3, $4) was read: every taking raises the sum of epochs, and between
+ * two takings of a shard it can only be released once.
+ */
 const ownersText = `
-  SELECT shard, epoch, node, incarnation, released_at_position IS NOT NULL AS released
-  FROM shard_owner WHERE shard BETWEEN $1 AND $2 ORDER BY shard`
+  WITH now AS (
+    SELECT sum(epoch)::bigint AS epochs, count(released_at_position)::bigint AS released
+    FROM shard_owner WHERE shard BETWEEN $1 AND $2
+  )
+  SELECT o.shard, o.epoch, o.node, o.incarnation, o.released_at_position IS NOT NULL AS released,
+    now.epochs, now.released AS released_count
+  FROM now, shard_owner o
+  WHERE o.shard BETWEEN $1 AND $2 AND (now.epochs, now.released) IS DISTINCT FROM ($3::bigint, $4::bigint)
+  ORDER BY o.shard`
+
+/** Of so many reads one reads everything, whatever the fingerprint: rows may have been mended by hand. */
+const wholeReadEvery = 60
 
 export class PostgresOwnerStore implements OwnerStore {
   readonly #databases: readonly (JournalDatabase & { readonly pool: DatabasePool; readonly log: Log })[]
   readonly #away = new Set<JournalDatabase>()
+  readonly #known = new Map<JournalDatabase, Known>()
 
   constructor({ databases, self, log = silentLog, limits }: PostgresOwnerStoreOptions) {
     this.#databases = databases.map((database) => {
@@ -73,9 +102,24 @@ export class PostgresOwnerStore implements OwnerStore {
   ): Promise<readonly ShardOwner[]> {
     const { pool, first, last, log } = database
     try {
-      const rows = await pool.query<OwnerRow>({ name: 'all_owners', text: ownersText, values: [first, last] })
+      const known = this.#known.get(database)
+      const since = known === undefined || known.reads >= wholeReadEvery ? [null, null] : [known.epochs, known.released]
+      const rows = await pool.query<ReadRow>({
+        name: 'owners_since',
+        text: ownersText,
+        values: [first, last, ...since],
+      })
       if (this.#away.delete(database)) log.info({}, 'owners are read again')
-      return rows.map(toOwner)
+      const [row] = rows
+      if (row === undefined && known !== undefined) {
+        known.reads += 1
+        return known.owners
+      }
+      const owners = rows.map(toOwner)
+      if (row !== undefined) {
+        this.#known.set(database, { owners, epochs: row.epochs, released: row.released_count, reads: 0 })
+      }
+      return owners
     } catch (error) {
       if (!this.#away.has(database)) log.warn({ reason: describe(error) }, 'owners cannot be read')
       this.#away.add(database)
@@ -84,6 +128,6 @@ export class PostgresOwnerStore implements OwnerStore {
   }
 }
 
-function toOwner({ node, incarnation, ...row }: OwnerRow): ShardOwner {
-  return { ...row, owner: node === null || incarnation === null ? undefined : { node, incarnation } }
+function toOwner({ shard, epoch, released, node, incarnation }: OwnerRow): ShardOwner {
+  return { shard, epoch, released, owner: node === null || incarnation === null ? undefined : { node, incarnation } }
 }

@@ -9,7 +9,7 @@ import { safeIntegerTypes } from './int8.ts'
 /** The rows that merchant actors keep up: newest configuration of each merchant. */
 export interface MerchantDirectorySource {
   readAll(): Promise<readonly MerchantRow[]>
-  /** Merchant → version, of every merchant: what a poll compares. */
+  /** Merchant → version, of every merchant: what a poll compares. The same map as before where nothing has changed. */
   readVersions(): Promise<ReadonlyMap<string, number>>
   /** Those of them that exist. */
   read(merchants: readonly string[]): Promise<readonly MerchantRow[]>
@@ -32,12 +32,18 @@ export function createMergedReadModel(
   const models = databaseUrls.map((url) => createReadModel(url, lost))
   const merged = async (read: (model: ReadModel) => Promise<readonly MerchantRow[]>): Promise<readonly MerchantRow[]> =>
     (await Promise.all(models.map(read))).flat().sort((a, b) => (a.merchant < b.merchant ? -1 : 1))
+  let known:
+    | { readonly parts: readonly ReadonlyMap<string, number>[]; readonly all: ReadonlyMap<string, number> }
+    | undefined
   return {
     readAll: () => merged((model) => model.readAll()),
     read: (merchants) => merged((model) => model.read(merchants)),
     async readVersions() {
-      const versions = await Promise.all(models.map((model) => model.readVersions()))
-      return new Map(versions.flatMap((each) => [...each]))
+      const parts = await Promise.all(models.map((model) => model.readVersions()))
+      if (known === undefined || parts.some((part, index) => part !== known?.parts[index])) {
+        known = { parts, all: new Map(parts.flatMap((part) => [...part])) }
+      }
+      return known.all
     },
     async close() {
       await Promise.all(models.map((model) => model.close()))
@@ -48,6 +54,29 @@ export function createMergedReadModel(
 const connectionsMax = 2
 const timeoutMs = 5_000
 const columns = `merchant, shard, encode(entity, 'hex') AS entity, version, data`
+
+/** Nothing where nothing has changed: merchants are never deleted, and their versions only rise. */
+const versionsText = `
+  WITH now AS (SELECT count(*)::bigint AS merchants, sum(version)::bigint AS versions FROM merchant)
+  SELECT m.merchant, m.version, now.merchants, now.versions FROM now, merchant m
+  WHERE (now.merchants, now.versions) IS DISTINCT FROM ($1::bigint, $2::bigint)`
+
+/** Of so many polls one reads all versions, whatever their sum: rows may have been mended by hand. */
+const wholeReadEvery = 150
+
+interface KnownVersions {
+  readonly map: ReadonlyMap<string, number>
+  readonly merchants: number
+  readonly versions: number
+  reads: number
+}
+
+interface VersionRow {
+  readonly merchant: string
+  readonly version: number
+  readonly merchants: number
+  readonly versions: number
+}
 
 /** @param lost is told when an idle connection ends; queries open new ones. */
 export function createReadModel(databaseUrl: string, lost: (error: Error) => void = () => undefined): ReadModel {
@@ -62,13 +91,24 @@ export function createReadModel(databaseUrl: string, lost: (error: Error) => voi
     keepAlive: true,
   })
   pool.on('error', lost)
+  let known: KnownVersions | undefined
   return {
     async readAll() {
       return (await pool.query<MerchantRow>(`SELECT ${columns} FROM merchant ORDER BY merchant`)).rows
     },
     async readVersions() {
-      const { rows } = await pool.query<{ merchant: string; version: number }>('SELECT merchant, version FROM merchant')
-      return new Map(rows.map(({ merchant, version }) => [merchant, version]))
+      const isWhole = known === undefined || known.reads >= wholeReadEvery
+      const values = isWhole ? [null, null] : [known?.merchants, known?.versions]
+      const { rows } = await pool.query<VersionRow>({ name: 'versions_since', text: versionsText, values })
+      const [row] = rows
+      if (row === undefined) {
+        if (known === undefined) return new Map()
+        known.reads += 1
+        return known.map
+      }
+      const map = new Map(rows.map(({ merchant, version }) => [merchant, version]))
+      known = { map, merchants: row.merchants, versions: row.versions, reads: 0 }
+      return map
     },
     async read(merchants) {
       const text = `SELECT ${columns} FROM merchant WHERE merchant = ANY($1::text[]) ORDER BY merchant`
