@@ -25,6 +25,7 @@ test('the full form names every number in the environment, and keeps what is set
     SHARDPAY_PROPERTY_RUNS: '20000',
     SHARDPAY_FAULT_ROUNDS: '9',
     SHARDPAY_RACE_ROUNDS: '100',
+    SHARDPAY_SIMULATION_SEEDS: '10000',
     SHARDPAY_FUZZ_CASES: '100000',
     SHARDPAY_DUPLICATE_SENDS: '50',
   })

@@ -24,7 +24,7 @@ beforeAll(async () => {
   cluster = await DevCluster.make()
   // a port that is known beforehand, because the PSP is told where shoppers come back to
   const environment = { SHARDPAY_MERCHANT_PORT: String(await freePort()) }
-  dev = await cluster.start({ npm: true, environment }).ready
+  dev = await cluster.start({ npm: true, nodes: 3, environment }).ready
   client = new Client(dev.urls.merchant, dev.api_keys[0]?.key ?? '')
   // The reader stands in the clone; this clone's own state directory may be in use.
   const clone = join(cluster.directory, 'clone')

@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 export interface StartOptions {
   readonly flags?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** Default 1: a start takes half the time then. */
+  readonly nodes?: number
   /** Through npm, as the README says; else the file directly. */
   readonly npm?: boolean
 }
@@ -43,7 +45,7 @@ export class DevCluster {
     return join(this.directory, 'dev.json')
   }
 
-  start({ flags = [], environment = {}, npm = false }: StartOptions = {}): Started {
+  start({ flags = [], environment = {}, nodes = 1, npm = false }: StartOptions = {}): Started {
     const file = npm ? 'npm' : process.execPath
     const args = npm ? ['start', '--silent', ...(flags.length > 0 ? ['--', ...flags] : [])] : ['bin/start.ts', ...flags]
     const child = spawn(file, args, {
@@ -57,6 +59,7 @@ export class DevCluster {
         SHARDPAY_POSTGRES_PORT: '0',
         DATABASE_URL: '',
         NO_COLOR: '1',
+        SHARDPAY_NODES: String(nodes),
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
