@@ -4,8 +4,11 @@
  * `test/chaos/**`, else it is a unit test.
  */
 import { defineConfig } from 'vitest/config'
+import { fullVariable } from './test/support/scale.ts'
 
 const everywhere = ['**/node_modules/**', '**/.shardpay/**']
+/** `*.full.test.ts` is part of `npm run test:full` alone. */
+const isFull = process.env[fullVariable] === '1'
 const setupFiles = ['test/setup/process-health.ts']
 
 export default defineConfig({
@@ -57,7 +60,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
-          exclude: everywhere,
+          exclude: isFull ? everywhere : [...everywhere, '**/*.full.test.ts'],
           setupFiles,
           fileParallelism: false,
           testTimeout: 900_000,
