@@ -5,13 +5,17 @@
  *   dialling  from the dial to the peer's hello
  *   waiting   for the next dial
  *
- * It also notices a process that is gone: an established link was reset, and the very next dial was refused. Either alone
- * happens to healthy peers.
+ * It also notices a process that is gone: an established link was reset, and one of the next dials was refused. Either alone
+ * happens to healthy peers. Not the very next dial alone: a process that dies may have its links closed before its listener,
+ * and a dial that comes in between is taken and reset.
  */
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { LinkLimits } from './links-limits.ts'
 import { type Incarnation, sameIncarnation } from './member.ts'
+
+/** After a reset. */
+const dialsThatTell = 3
 
 export interface WantedPeer extends Incarnation {
   readonly address: string
@@ -34,8 +38,8 @@ interface Target {
   /** Dials since the last link that lived for a while. */
   attempts: number
   isResting: boolean
-  /** Its link was reset, and it has not been dialled since. */
-  wasReset: boolean
+  /** Its link was reset: so many dials may still tell that the process is gone. */
+  dialsThatTell: number
   isGone: boolean
   /** A new link is wanted although there is one. */
   isRedialWanted: boolean
@@ -72,7 +76,7 @@ export class Dialer {
         cancelTimer: undefined,
         attempts: 0,
         isResting: false,
-        wasReset: false,
+        dialsThatTell: 0,
         isGone: false,
         isRedialWanted: false,
       }
@@ -91,8 +95,8 @@ export class Dialer {
     const target = this.#targetOf(peer)
     if (target?.state !== 'dialling') return
     target.state = 'idle'
-    const isGone = outcome === 'refused' && target.wasReset && !target.isGone
-    target.wasReset = false
+    const isGone = outcome === 'refused' && target.dialsThatTell > 0 && !target.isGone
+    target.dialsThatTell = outcome === 'failed' ? Math.max(0, target.dialsThatTell - 1) : 0
     target.attempts += 1
     if (outcome === 'stopping') target.isResting = true
     if (outcome === 'linked') target.isRedialWanted = false
@@ -108,7 +112,7 @@ export class Dialer {
     const target = this.#targetOf(peer)
     if (target === undefined) return
     target.isResting = false
-    target.wasReset = false
+    target.dialsThatTell = 0
     if (target.state === 'waiting' && !target.isRedialWanted) this.#pause(target)
   }
 
@@ -116,7 +120,7 @@ export class Dialer {
   unlinked(peer: Incarnation, how: { wasReset: boolean; wasStopping: boolean; ageMs: number }): void {
     const target = this.#targetOf(peer)
     if (target === undefined) return
-    target.wasReset = how.wasReset
+    target.dialsThatTell = how.wasReset ? dialsThatTell : 0
     target.isResting = how.wasStopping
     if (target.state !== 'idle') return
     if (how.ageMs < this.#options.limits.stableMs) this.#dialLater(target)
