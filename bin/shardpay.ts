@@ -2,6 +2,12 @@
 import { systemClock } from '../runtime/clock.ts'
 import { runCli } from './cli/program.ts'
 
+// Whoever reads has seen enough, such as `head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   directory: process.cwd(),

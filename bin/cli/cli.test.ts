@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
 import { testOperators, type TestOperators, tokens } from '../../gateway/operator/testing.ts'
@@ -328,4 +331,12 @@ describe('doctor', () => {
     })
     expect(`${out}${err}`).not.toContain('secret@')
   })
+})
+
+test('a reader that has seen enough, such as head, ends it without a stack trace', async () => {
+  const program = fileURLToPath(new URL('../shardpay.ts', import.meta.url))
+  const shell = `set -o pipefail; "${process.execPath}" "${program}" --help | true; "${process.execPath}" "${program}" move --help | head -n 1`
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', shell])
+  expect(stdout).toMatch(/^Usage: shardpay move /)
+  expect(stderr).toBe('')
 })
