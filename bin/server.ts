@@ -14,24 +14,23 @@ import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { pageFiles } from '../dashboard/assets.ts'
-import { shardCount } from '../domain/ids.ts'
 import { buildApp } from '../gateway/app.ts'
 import { buildOperatorApp } from '../gateway/operator/app.ts'
 import { OperatorTokens, parseOperatorTokens } from '../gateway/operator/tokens.ts'
 import { JournalHistory } from '../persistence/journal-history.ts'
 import { checkJournalDatabases } from '../persistence/migrate.ts'
-import { type JournalDatabase, JournalDatabasesError, parseJournalDatabases } from '../persistence/journal-databases.ts'
 import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
 import { createMergedReadModel } from '../persistence/read-model.ts'
 import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { ConfigError, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
+import { ConfigError, type ConfigProblem, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { exitWithParent } from '../runtime/parent.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { joinCluster } from './cluster.ts'
-import { rolesOf, type ServerRole, serverSettings } from './config.ts'
+import { rolesOf, serverSettings } from './config.ts'
+import { databasesOf } from './databases.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { createJournalReader, createOperations } from './operations.ts'
 import { tellStatus } from './process-status.ts'
@@ -47,8 +46,7 @@ type Config = Configuration<typeof serverSettings>
 async function main(): Promise<void> {
   const began = performance.now()
   exitWithParent()
-  const { config, roles } = readConfig()
-  const databases = databasesOf(config)
+  const { config, roles, databases } = readConfig()
   const seed = config.seedFile === undefined ? undefined : readSeed(config.seedFile)
   const tokens = tokensOf(config)
   const log = createLog({ level: config.logLevel, fields: { node: config.nodeId } })
@@ -203,28 +201,28 @@ async function main(): Promise<void> {
   log.info({ duration_ms: Math.round(performance.now() - began) }, 'ready')
 }
 
-function readConfig(): { readonly config: Config; readonly roles: ReadonlySet<ServerRole> } {
+function readConfig() {
   const { values } = readFlags()
   const environment = values.roles === undefined ? process.env : { ...process.env, SHARDPAY_ROLES: values.roles }
   const config = loadConfig(serverSettings, environment)
   const roles = rolesOf(config.roles)
-  const problems: { variable: string; problem: string }[] = []
-  if ((config.databaseUrl === undefined) === (config.journalDatabaseUrls === undefined)) {
-    problems.push({ variable: 'DATABASE_URL or JOURNAL_DATABASE_URLS', problem: 'must be set, and not both' })
-  }
+  const problems: ConfigProblem[] = []
+  const databases = collect(problems, () => databasesOf(config)) ?? []
   if (roles.has('node') && config.stripeTestSecretKey === undefined) {
     problems.push({ variable: 'SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE', problem: 'is not set: a node needs it' })
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return { config, roles }
+  return { config, roles, databases }
 }
 
-function databasesOf(config: Config): readonly JournalDatabase[] {
+/** Undefined where `read` found something wrong: one message names everything. */
+function collect<Value>(problems: ConfigProblem[], read: () => Value): Value | undefined {
   try {
-    return parseJournalDatabases(config.journalDatabaseUrls ?? config.databaseUrl ?? '', shardCount)
+    return read()
   } catch (error) {
-    if (!(error instanceof JournalDatabasesError)) throw error
-    throw new ConfigError([{ variable: 'JOURNAL_DATABASE_URLS', problem: error.message }])
+    if (!(error instanceof ConfigError)) throw error
+    problems.push(...error.problems)
+    return undefined
   }
 }
 

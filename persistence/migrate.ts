@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { runner } from 'node-pg-migrate'
+import { DatabaseError } from 'pg'
 import { hashVersion, shardCount } from '../domain/ids.ts'
 import { checkDatabaseNames } from './cluster-databases.ts'
 import { ClusterMismatch } from './cluster-mismatch.ts'
@@ -35,6 +36,9 @@ export async function migrateAll(databases: readonly JournalDatabase[]): Promise
   await all(databases.map(({ url }) => migrate(url)))
 }
 
+/** undefined_table, undefined_column */
+const schemaMissing: ReadonlySet<string> = new Set(['42P01', '42703'])
+
 const allShards: ShardRange = { first: 0, last: shardCount - 1 }
 
 /**
@@ -50,7 +54,7 @@ export async function checkClusterMeta(
   range: ShardRange = allShards,
 ): Promise<void> {
   const fingerprint = createHash('sha256').update('shardpay id_key\0').update(idKey).digest()
-  const meta = await withClient(databaseUrl, async (client) => {
+  const read = withClient(databaseUrl, async (client) => {
     // The range only where the key is right: a process of another cluster must leave nothing behind.
     await client.query('UPDATE cluster_meta SET id_key_fingerprint = $1 WHERE id_key_fingerprint IS NULL', [
       fingerprint,
@@ -61,6 +65,10 @@ export async function checkClusterMeta(
       [range.first, range.last, fingerprint, shardCount],
     )
     return (await client.query<ClusterMeta>('SELECT * FROM cluster_meta')).rows[0]
+  })
+  const meta = await read.catch((error: unknown) => {
+    if (!(error instanceof DatabaseError) || !schemaMissing.has(error.code ?? '')) throw error
+    throw new ClusterMismatch('the database does not have the schema of this build: npm run migrate', { cause: error })
   })
   if (meta === undefined) throw new ClusterMismatch('cluster_meta is empty: the database was not migrated by Shardpay')
   if (meta.num_shards !== shardCount) {

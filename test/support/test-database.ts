@@ -17,8 +17,17 @@ export function withDatabase(serverUrl: string, database: string): string {
 }
 
 export async function createTestDatabase(serverUrl = inject('postgresUrl')): Promise<TestDatabase> {
+  return createDatabase(serverUrl, templateDatabase)
+}
+
+/** The same without the schema. */
+export async function createEmptyDatabase(serverUrl = inject('postgresUrl')): Promise<TestDatabase> {
+  return createDatabase(serverUrl, 'template1')
+}
+
+async function createDatabase(serverUrl: string, template: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`
-  await statement(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${templateDatabase}`)
+  await statement(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`)
   return {
     url: withDatabase(serverUrl, name),
     drop: () => statement(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`),
