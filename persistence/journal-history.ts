@@ -9,19 +9,10 @@ import { sessionTag } from './connection.ts'
 import { DatabasePool } from './database-pool.ts'
 import type { JournalDatabase } from './journal-databases.ts'
 import { journalLimits } from './journal-limits.ts'
+import type { StoredRow } from './reads.ts'
 
-export interface HistoryRow {
-  readonly shard: number
-  readonly position: number
-  /** 32 hexadecimal digits; zeros: an epoch record. */
-  readonly entity: string
-  readonly seq: number
-  readonly epoch: number
-  readonly command: string
-  readonly type: string
-  /** Unix ms. */
-  readonly at: number
-  readonly data: Buffer
+/** A row without its private part; an entity of zeros is an epoch record. */
+export interface HistoryRow extends Omit<StoredRow, 'private' | 'key_id'> {
   /** Of the epoch record of the row's epoch; null where that is missing. */
   readonly opened: Buffer | null
 }

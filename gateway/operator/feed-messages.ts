@@ -38,8 +38,3 @@ export interface FeedError {
 }
 
 export type FeedMessage = FeedSnapshot | FeedChange | FeedError | { readonly type: 'pong' }
-
-/** All that a client may say: whether somebody is there. */
-export interface FeedRequest {
-  readonly type: 'ping'
-}
