@@ -1,6 +1,7 @@
 /** Every command a payment takes: from merchants (may be refused) and facts from PSPs, timers and operators (never refused). */
 import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
+import type { Notice } from '../inbox/notice.ts'
 import type { PageRequest } from './history.ts'
 import type { OperationOutcome, PaymentMethod, RefundReason } from './operations.ts'
 import type { CaptureMethod } from './state.ts'
@@ -135,6 +136,16 @@ export interface RecordSettlementLine {
   readonly netMinor: number
   readonly currency: string
   readonly batch: string
+}
+
+/**
+ * What a PSP pushed, told by the connection's inbox. The payment finds the operation by our id, else by the PSP's reference;
+ * where it has neither, the operation was made in the PSP's own pages.
+ */
+export interface RecordNotice {
+  readonly type: 'RecordNotice'
+  readonly connection: string
+  readonly notice: Pick<Notice, 'id' | 'type' | 'subject' | 'fact'>
 }
 
 /** A person's ruling on an operation whose outcome no inquiry could find. */
