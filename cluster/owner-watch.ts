@@ -34,8 +34,7 @@ export class OwnerWatch {
         return { owners: await store.owners(), since }
       },
       learn: ({ owners, since }) => {
-        const answered = new Set(owners.map(({ shard }) => shard))
-        this.#silent = new Set(table.all.flatMap(({ shard }) => (answered.has(shard) ? [] : [shard])))
+        this.#silent = missingFrom(owners, table.all.length)
         table.learnRead(owners, since)
       },
       failed: (error) => failed?.(error),
@@ -74,4 +73,13 @@ export class OwnerWatch {
   get silentShards(): ReadonlySet<number> {
     return this.#silent
   }
+}
+
+/** Shards without a row. */
+function missingFrom(rows: readonly ShardOwner[], shardCount: number): ReadonlySet<number> {
+  const missing = new Set<number>()
+  if (rows.length === shardCount) return missing
+  for (let shard = 0; shard < shardCount; shard += 1) missing.add(shard)
+  for (const { shard } of rows) missing.delete(shard)
+  return missing
 }

@@ -77,6 +77,18 @@ test('every taking and every release is read, and where nothing has changed no r
   }
 })
 
+test('a change brings the rows near it: those of other shards do not come again', async () => {
+  const owners = new PostgresOwnerStore({ databases, self })
+  cleanups.push(() => owners.close())
+  const before = [...(await owners.owners())]
+  const node = await harness.start('node-1')
+  await node.journal.acquire([5, 700])
+  const after = await owners.owners()
+  expect(after[5]).toMatchObject({ shard: 5, epoch: 1 })
+  const same = after.filter((each, shard) => each === before[shard]).map(({ shard }) => shard)
+  expect(same).toEqual(expect.arrayContaining([100, 511, 512, 1023]))
+})
+
 async function listening(): Promise<{ hints: PostgresHints; heard: string[]; until(about: string): Promise<void> }> {
   const hints = await PostgresHints.start({ databases, self, clock: systemClock })
   cleanups.push(() => hints.close())

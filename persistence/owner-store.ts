@@ -1,7 +1,8 @@
 /**
- * Reads the owner rows of all shards, one statement per journal database, which brings rows only where any has changed: what a process believes of ownership is fed from
- * here (cluster/owners.ts). It waits no longer than its limits say; a database that does not answer leaves its shards out
- * and is said so once, and again when it is back.
+ * Reads the owner rows of all shards, one statement per journal database: what a process believes of ownership is fed from
+ * here (cluster/owners.ts). A read brings the rows near those that have changed, because every process reads after every
+ * taking and release of any shard. It waits no longer than its limits say; a database that does not answer leaves its
+ * shards out and is said so once, and again when it is back.
  */
 import type { Incarnation } from '../cluster/member.ts'
 import type { OwnerStore, ShardOwner } from '../cluster/owners.ts'
@@ -30,7 +31,17 @@ const ownerLimits: Partial<JournalLimits> = {
   queryTimeoutMs: 1_500,
 }
 
-interface OwnerRow {
+/** Shards whose rows are read together where one of them has changed. */
+const blockSize = 32
+
+/** Of a block of shards: every taking raises the sum of epochs, and between two takings a shard can only be released once. */
+interface Fingerprint {
+  readonly block: number
+  readonly epochs: number
+  readonly released_count: number
+}
+
+interface OwnerRow extends Fingerprint {
   readonly shard: number
   readonly epoch: number
   readonly node: string | null
@@ -38,36 +49,28 @@ interface OwnerRow {
   readonly released: boolean
 }
 
-/** An {@link OwnerRow} with the fingerprint of all. */
-interface ReadRow extends OwnerRow {
-  readonly epochs: number
-  readonly released_count: number
-}
-
-/** The last rows read of a database. */
+/** What was read of a database so far. */
 interface Known {
-  readonly owners: readonly ShardOwner[]
-  readonly epochs: number
-  readonly released: number
+  /** In order of shard. */
+  readonly owners: ShardOwner[]
+  readonly fingerprints: Map<number, Fingerprint>
   reads: number
 }
 
-/**
- * Nothing where nothing has changed since the fingerprint ($3, $4) was read: every taking raises the sum of epochs, and between
- * two takings of a shard it can only be released once.
- */
+/** The rows of blocks whose fingerprints are not among those known ($3, $4, $5). */
 const ownersText = `
-  WITH now AS (
-    SELECT sum(epoch)::bigint AS epochs, count(released_at_position)::bigint AS released
-    FROM shard_owner WHERE shard BETWEEN $1 AND $2
+  WITH changed AS MATERIALIZED (
+    SELECT shard / ${blockSize} AS block, sum(epoch)::bigint AS epochs, count(released_at_position)::bigint AS released
+    FROM shard_owner WHERE shard BETWEEN $1 AND $2 GROUP BY 1
+    EXCEPT SELECT * FROM unnest($3::int[], $4::bigint[], $5::bigint[])
   )
   SELECT o.shard, o.epoch, o.node, o.incarnation, o.released_at_position IS NOT NULL AS released,
-    now.epochs, now.released AS released_count
-  FROM now, shard_owner o
-  WHERE o.shard BETWEEN $1 AND $2 AND (now.epochs, now.released) IS DISTINCT FROM ($3::bigint, $4::bigint)
+    c.block, c.epochs, c.released AS released_count
+  FROM changed c JOIN shard_owner o
+    ON o.shard BETWEEN greatest($1, c.block * ${blockSize}) AND least($2, c.block * ${blockSize} + ${blockSize - 1})
   ORDER BY o.shard`
 
-/** Of so many reads one reads everything, whatever the fingerprint: rows may have been mended by hand. */
+/** Of so many reads one reads everything, whatever the fingerprints: rows may have been mended by hand. */
 const wholeReadEvery = 60
 
 export class PostgresOwnerStore implements OwnerStore {
@@ -102,24 +105,30 @@ export class PostgresOwnerStore implements OwnerStore {
   ): Promise<readonly ShardOwner[]> {
     const { pool, first, last, log } = database
     try {
-      const known = this.#known.get(database)
-      const since = known === undefined || known.reads >= wholeReadEvery ? [null, null] : [known.epochs, known.released]
-      const rows = await pool.query<ReadRow>({
+      const before = this.#known.get(database)
+      const known =
+        before === undefined || before.reads >= wholeReadEvery
+          ? { owners: [], fingerprints: new Map<number, Fingerprint>(), reads: 0 }
+          : before
+      const fingerprints = [...known.fingerprints.values()]
+      const rows = await pool.query<OwnerRow>({
         name: 'owners_since',
         text: ownersText,
-        values: [first, last, ...since],
+        values: [
+          ...[first, last],
+          fingerprints.map(({ block }) => block),
+          fingerprints.map(({ epochs }) => epochs),
+          fingerprints.map(({ released_count: released }) => released),
+        ],
       })
       if (this.#away.delete(database)) log.info({}, 'owners are read again')
-      const [row] = rows
-      if (row === undefined && known !== undefined) {
-        known.reads += 1
-        return known.owners
+      for (const row of rows) {
+        known.owners[row.shard - first] = toOwner(row)
+        known.fingerprints.set(row.block, row)
       }
-      const owners = rows.map(toOwner)
-      if (row !== undefined) {
-        this.#known.set(database, { owners, epochs: row.epochs, released: row.released_count, reads: 0 })
-      }
-      return owners
+      known.reads += 1
+      this.#known.set(database, known)
+      return known.owners
     } catch (error) {
       if (!this.#away.has(database)) log.warn({ reason: describe(error) }, 'owners cannot be read')
       this.#away.add(database)
