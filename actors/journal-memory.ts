@@ -204,7 +204,7 @@ export class MemoryJournal implements Journal {
       ownerships
         .toSorted((a, b) => a.shard - b.shard)
         .flatMap((ownership) => {
-          const cursor = this.#database.claimCursor(ownership.shard, ownership.epoch)
+          const cursor = this.#database.claimedCursor(ownership.shard, ownership.epoch)
           if (cursor === undefined) return []
           const tail = this.#database.shard(ownership.shard).rows.slice(cursor)
           return [{ ownership, cursor, timers: this.#database.timers(ownership.shard, wanted), tail }]

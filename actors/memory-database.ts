@@ -169,10 +169,11 @@ export class MemoryDatabase {
     for (const listener of this.#listeners) listener()
   }
 
-  /** The epoch record at tail + 1; undefined where the shard was taken again meanwhile. */
+  /** The epoch record at tail + 1, which takes the cursor for its epoch; undefined where the shard was taken again meanwhile. */
   writeEpochRecord(number: number, epoch: number, record: DecisionRecord): number | undefined {
     const shard = this.shard(number)
     if (shard.epoch !== epoch) return undefined
+    this.claimCursor(number, epoch)
     return this.#insert(shard, record, epoch)
   }
 
@@ -215,6 +216,12 @@ export class MemoryDatabase {
     if (shard.epoch !== epoch) return undefined
     shard.cursor.epoch = epoch
     return shard.cursor.position
+  }
+
+  /** Where the cursor stands; undefined where it was not claimed for this epoch, or the epoch is past. */
+  claimedCursor(number: number, epoch: number): number | undefined {
+    const shard = this.shard(number)
+    return shard.epoch === epoch && shard.cursor.epoch === epoch ? shard.cursor.position : undefined
   }
 
   /** False where the cursor is elsewhere, the epoch is past, or no row is where it is to go: nothing is written then. */

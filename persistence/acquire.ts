@@ -1,5 +1,5 @@
 /**
- * Taking shards. The owner rows are read, then who of those owners is dead; then compare-and-set on the rows' epochs,
+ * Taking shards. The owner rows are read, and who of those owners is dead where they released nothing; then compare-and-set on the rows' epochs,
  * committed alone; then an epoch record at tail + 1 of each, by a statement that joins the owner rows at the new epochs. In
  * one transaction a stale owner's row at that position would roll the epoch back with it, and a busy one would win again
  * and again. Committed alone, the epoch stops every statement begun after it: what can still collide is what was under way.
@@ -33,14 +33,24 @@ const takeText = `
   FROM seen s WHERE o.shard = s.shard
   RETURNING o.shard, o.epoch`
 
+/** The records, and with them the cursors for their epochs (cursors.ts): a statement of its own would cost the shard another commit in the dark. */
 const epochText = `
-  INSERT INTO journal (shard, position, entity, seq, epoch, command, type, at, data)
-  SELECT s.shard,
-    1 + coalesce((SELECT j.position FROM journal j WHERE j.shard = s.shard ORDER BY j.position DESC LIMIT 1), 0),
-    $3, s.epoch, s.epoch, $3, 'epoch', $4, $5
-  FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
-  ORDER BY s.shard
-  RETURNING shard, epoch, position`
+  WITH opened AS (
+    INSERT INTO journal (shard, position, entity, seq, epoch, command, type, at, data)
+    SELECT s.shard,
+      1 + coalesce((SELECT j.position FROM journal j WHERE j.shard = s.shard ORDER BY j.position DESC LIMIT 1), 0),
+      $3, s.epoch, s.epoch, $3, 'epoch', $4, $5
+    FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
+    ORDER BY s.shard
+    RETURNING shard, epoch, position
+  ), claimable AS (
+    SELECT c.shard, e.epoch FROM opened e
+    JOIN shard_cursor c ON c.shard = e.shard AND c.consumer = 'actors' AND c.epoch <= e.epoch
+    ORDER BY c.shard FOR UPDATE OF c
+  ), claimed AS (
+    UPDATE shard_cursor c SET epoch = e.epoch FROM claimable e WHERE c.shard = e.shard AND c.consumer = 'actors'
+  )
+  SELECT shard, epoch, position FROM opened`
 
 interface SeenOwner {
   readonly shard: number
@@ -78,18 +88,23 @@ export interface Acquired {
 
 /** @throws {JournalError} `journal_lost_acknowledged_rows`, before anything is taken; `journal_unavailable`. */
 export async function acquireShards(shards: readonly number[], options: AcquireOptions): Promise<Acquired> {
-  const { pool, self, acknowledged } = options
-  const seen = await pool.query<SeenOwner>({ name: 'owners', text: seenText, values: [shards] })
+  const { pool, self, deaths, acknowledged } = options
+  const [seen, isDead] = await Promise.all([
+    pool.query<SeenOwner>({ name: 'owners', text: seenText, values: [shards] }),
+    // who was declared dead takes nothing
+    whoIsDead(deaths, [self]).then(({ size }) => size > 0),
+  ])
   const behind = seen.filter(({ shard, tail }) => tail < (acknowledged.get(shard) ?? 0)).map(({ shard }) => shard)
   if (behind.length > 0) {
     const message = `the database has lost acknowledged rows of shards ${behind.join(', ')}`
     throw journalError('journal_lost_acknowledged_rows', message, undefined, behind)
   }
-  const dead = await whoIsDead(options, seen)
-  if (dead.has(nameOf(self))) return { ownerships: [], collisions: 0 }
+  if (isDead) return { ownerships: [], collisions: 0 }
+  const holders = seen.flatMap((row) => holderOf(row, self) ?? [])
+  const dead = await whoIsDead(deaths, holders)
   const free = seen.filter((row) => {
-    const owner = ownerOf(row)
-    return owner === undefined || row.released || owner.node === self.node || dead.has(nameOf(owner))
+    const holder = holderOf(row, self)
+    return holder === undefined || dead.has(nameOf(holder))
   })
   const taken = await pool.query<Taken>({
     name: 'take',
@@ -110,16 +125,16 @@ export async function acquireShards(shards: readonly number[], options: AcquireO
   return { ownerships: ownerships.sort((a, b) => a.shard - b.shard), collisions }
 }
 
-function ownerOf({ node, incarnation }: SeenOwner): Incarnation | undefined {
-  return node === null || incarnation === null ? undefined : { node, incarnation }
+/** Who has to be dead before the shard may be taken; undefined where nobody has. */
+function holderOf({ node, incarnation, released }: SeenOwner, self: Incarnation): Incarnation | undefined {
+  if (node === null || incarnation === null || released || node === self.node) return undefined
+  return { node, incarnation }
 }
 
-/** Of the owners that were seen and of this process itself, by name: who was declared dead takes nothing. */
-async function whoIsDead(
-  { self, deaths }: AcquireOptions,
-  seen: readonly SeenOwner[],
-): Promise<ReadonlyMap<string, Incarnation>> {
-  const asked = new Map([self, ...seen.flatMap((row) => ownerOf(row) ?? [])].map((each) => [nameOf(each), each]))
+/** Of these, by name. */
+async function whoIsDead(deaths: Deaths, of: readonly Incarnation[]): Promise<ReadonlyMap<string, Incarnation>> {
+  const asked = new Map(of.map((each) => [nameOf(each), each]))
+  if (asked.size === 0) return asked
   try {
     return new Map((await deaths.dead([...asked.values()])).map((each) => [nameOf(each), each]))
   } catch (error) {

@@ -4,8 +4,9 @@
  * elsewhere, or that have another owner, are left out whole. So is a node that is ahead of a database that lost rows: its
  * cursor would hide what is written there anew from the next owner.
  *
- * Opening a shard first takes the cursor for its epoch, so that a statement of the owner before, begun before the shard was
- * taken and committed after, finds the cursor changed and moves nothing. Moving a cursor again to where this epoch has moved
+ * A shard's epoch record takes the cursor for its epoch (acquire.ts), so that a statement of the owner before, begun before
+ * the shard was taken and committed after, finds the cursor changed and moves nothing; the shard is opened from where it
+ * stands then. Moving a cursor again to where this epoch has moved
  * it already counts as done: a move of unknown outcome may be repeated.
  */
 import type {
@@ -22,15 +23,6 @@ import { byteaArray, byteaArrayOfHex } from './binary-arrays.ts'
 import type { DatabasePool } from './database-pool.ts'
 import { assertGapless, rowColumns, type StoredRow, toRow } from './reads.ts'
 
-const claimText = `
-  WITH mine AS (
-    SELECT c.shard, s.epoch FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
-    JOIN shard_cursor c ON c.shard = s.shard AND c.consumer = 'actors' AND c.epoch <= s.epoch
-    ORDER BY c.shard FOR UPDATE OF c
-  )
-  UPDATE shard_cursor c SET epoch = m.epoch FROM mine m WHERE c.shard = m.shard AND c.consumer = 'actors'
-  RETURNING c.shard, c.position`
-
 const timerColumns = `t.shard, encode(t.entity, 'hex') AS entity, t.operation, t.kind, t.due`
 
 const openTimersText = `
@@ -39,11 +31,17 @@ const openTimersText = `
     SELECT * FROM timer t WHERE t.shard = s.shard AND (t.due < $2 OR t.kind = ANY($3::text[]))
   ) t ORDER BY t.shard, t.due, t.entity`
 
+/** Of every shard that is still this epoch's the cursor, and the rows after it. */
 const openTailText = `
-  SELECT ${rowColumns} FROM unnest($1::int[], $2::bigint[]) AS s (shard, position)
-  CROSS JOIN LATERAL (
-    SELECT * FROM journal j WHERE j.shard = s.shard AND j.position > s.position ORDER BY j.position
-  ) j ORDER BY j.shard, j.position`
+  SELECT j.*, s.shard, c.position AS cursor
+  FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
+  JOIN shard_cursor c ON c.shard = s.shard AND c.consumer = 'actors' AND c.epoch = s.epoch
+  LEFT JOIN LATERAL (
+    SELECT ${rowColumns} FROM journal j WHERE j.shard = s.shard AND j.position > c.position
+  ) j ON true ORDER BY s.shard, j.position`
+
+/** `position` is null where nothing is after the cursor. */
+type TailRow = Omit<StoredRow, 'position'> & { readonly cursor: number; readonly position: number | null }
 
 export async function openShards(
   pool: DatabasePool,
@@ -51,28 +49,25 @@ export async function openShards(
   horizon: number,
   openKinds: readonly string[],
 ): Promise<readonly OpenedShard[]> {
-  const claimed = await pool.query<{ shard: number; position: number }>({
-    name: 'claim',
-    text: claimText,
-    values: [ownerships.map(({ shard }) => shard), ownerships.map(({ epoch }) => epoch)],
-  })
-  const cursors = new Map(claimed.map(({ shard, position }) => [shard, position]))
-  const shards = [...cursors.keys()]
+  const shards = ownerships.map(({ shard }) => shard)
+  const epochs = ownerships.map(({ epoch }) => epoch)
   const [timers, tails] = await Promise.all([
     pool.query<StoredTimer>({ name: 'open_timers', text: openTimersText, values: [shards, horizon, openKinds] }),
-    pool.query<StoredRow>({ name: 'open_tail', text: openTailText, values: [shards, [...cursors.values()]] }),
+    pool.query<TailRow>({ name: 'open_tail', text: openTailText, values: [shards, epochs] }),
   ])
   const timersOf = Map.groupBy(timers, ({ shard }) => shard)
   const tailOf = Map.groupBy(tails, ({ shard }) => shard)
   return ownerships
-    .filter(({ shard }) => cursors.has(shard))
     .toSorted((a, b) => a.shard - b.shard)
-    .map((ownership) => {
-      const cursor = cursors.get(ownership.shard) ?? 0
+    .flatMap((ownership) => {
       const rows = tailOf.get(ownership.shard) ?? []
-      assertGapless(rows, cursor)
-      const tail: readonly JournalRow[] = rows.map(toRow)
-      return { ownership, cursor, timers: timersOf.get(ownership.shard) ?? [], tail }
+      const [first] = rows
+      if (first === undefined) return []
+      const tail = rows.flatMap(({ cursor: _, position, ...row }): JournalRow[] =>
+        position === null ? [] : [toRow({ ...row, position })],
+      )
+      assertGapless(tail, first.cursor)
+      return [{ ownership, cursor: first.cursor, timers: timersOf.get(ownership.shard) ?? [], tail }]
     })
 }
 
