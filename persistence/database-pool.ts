@@ -1,5 +1,5 @@
 /**
- * Connections for everything but appends: ownership, reads, cursors. What is sent here either reads, or is compare-and-set,
+ * Connections for everything but appends: ownership, reads, cursors, a pool for each purpose that must not wait for another. What is sent here either reads, or is compare-and-set,
  * or inserts what may be inserted again; so a failure needs no classification, and all of them are
  * `journal_unavailable`.
  */

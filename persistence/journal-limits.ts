@@ -10,8 +10,10 @@ export interface JournalLimits {
   readonly recordBytesMax: number
   /** Lanes that may be open; one is, until appends wait longer than a flush takes. */
   readonly lanesMax: number
-  /** Connections for everything but appends. */
+  /** Connections for reads, proofs and cursors. */
   readonly poolMax: number
+  /** Connections for taking, opening and giving up shards: they are dark meanwhile and wait behind no read. Opening uses two at once. */
+  readonly ownershipConnectionsMax: number
   /** Then such a connection is replaced. */
   readonly connectionAgeSecondsMax: number
   /** Entities, or proofs of ownership, in one query. */
@@ -41,6 +43,7 @@ export const defaultJournalLimits: JournalLimits = {
   recordBytesMax: 512 * 1024,
   lanesMax: 2,
   poolMax: 4,
+  ownershipConnectionsMax: 2,
   connectionAgeSecondsMax: 600,
   keysPerReadMax: 500,
   loadPatienceMs: 25,

@@ -1,6 +1,6 @@
 /**
  * The journal in Postgres: the port of actors/journal.ts, held together from its parts. Appends go through lanes (lane.ts,
- * flush.ts), ownership through acquire.ts, reads and cursors through a pool of connections.
+ * flush.ts), ownership through acquire.ts on connections of its own, reads and cursors through a pool of others.
  *
  * It keeps, for every shard it has acquired, the epoch, the tail and the highest position ever acknowledged, and it notices
  * when a connection reaches another server than the ones before: then every shard is uncertain until it is acquired anew.
@@ -96,6 +96,7 @@ export class PostgresJournal implements Journal {
   readonly #limits: JournalLimits
   readonly #log: Log
   readonly #pool: DatabasePool
+  readonly #ownership: DatabasePool
   readonly #lanes: Lane[] = []
   readonly #held = new Map<number, HeldShard>()
   readonly #loads: Batched<EntityRequest, StoredEntity>
@@ -116,13 +117,8 @@ export class PostgresJournal implements Journal {
     this.#clock = options.clock ?? systemClock
     this.#limits = journalLimits({ ...options.limits, ...(options.lanes !== undefined && { lanesMax: options.lanes }) })
     this.#log = options.log ?? silentLog
-    this.#pool = new DatabasePool({
-      databaseUrl: options.databaseUrl,
-      applicationName: `${sessionTag(this.#self)}pool`,
-      limits: this.#limits,
-      connected: (server) => this.#reached(server),
-      failed: (error) => this.#log.warn({ reason: describe(error) }, 'a database connection was lost'),
-    })
+    this.#pool = this.#poolOf('pool', this.#limits.poolMax)
+    this.#ownership = this.#poolOf('ownership', this.#limits.ownershipConnectionsMax)
     const { keysPerReadMax: sizeMax, poolMax, loadPatienceMs: patienceMs } = this.#limits
     const loadLimits = { sizeMax, concurrencyMax: Math.max(1, poolMax - 1), patienceMs }
     this.#loads = new Batched(loadLimits, this.#clock, (requests) => {
@@ -170,7 +166,7 @@ export class PostgresJournal implements Journal {
     const acknowledged = new Map(held.map(({ shard, acknowledged: position }) => [shard, position]))
     const server = this.#server
     const { ownerships: taken, collisions } = await acquireShards(sorted, {
-      pool: this.#pool,
+      pool: this.#ownership,
       self: this.#self,
       deaths: this.#deaths,
       acknowledged,
@@ -197,7 +193,7 @@ export class PostgresJournal implements Journal {
     openKinds: readonly string[],
   ): Promise<readonly OpenedShard[]> {
     this.#assertOpen()
-    return openShards(this.#pool, ownerships, horizon, openKinds)
+    return openShards(this.#ownership, ownerships, horizon, openKinds)
   }
 
   async release(ownerships: readonly Ownership[]): Promise<readonly ReleasedOwnership[]> {
@@ -216,7 +212,7 @@ export class PostgresJournal implements Journal {
     let released: readonly number[]
     try {
       const shards = drained.map(({ ownership: { shard, epoch }, held: { tail } }) => ({ shard, epoch, tail }))
-      released = await releaseShards(this.#pool, shards)
+      released = await releaseShards(this.#ownership, shards)
     } catch (error) {
       this.#log.warn({ count: drained.length, reason: describe(error) }, 'it is unknown whether shards were released')
       return []
@@ -248,7 +244,7 @@ export class PostgresJournal implements Journal {
     if (this.#closed) return
     this.#closed = true
     await Promise.all(this.#lanes.map((lane) => lane.close()))
-    await this.#pool.close()
+    await Promise.all([this.#pool.close(), this.#ownership.close()])
   }
 
   // --- reads and rows under the cursor -----------------------------------------------------------------------------------
@@ -320,6 +316,16 @@ export class PostgresJournal implements Journal {
   }
 
   // --- lanes and servers -------------------------------------------------------------------------------------------------
+
+  #poolOf(role: string, connectionsMax: number): DatabasePool {
+    return new DatabasePool({
+      databaseUrl: this.#databaseUrl,
+      applicationName: `${sessionTag(this.#self)}${role}`,
+      limits: { ...this.#limits, poolMax: connectionsMax },
+      connected: (server) => this.#reached(server),
+      failed: (error) => this.#log.warn({ reason: describe(error) }, 'a database connection was lost'),
+    })
+  }
 
   /** A shard's lane, or another one while that has no connection. */
   #laneOf({ shard }: HeldShard): Lane {
@@ -395,12 +401,13 @@ export class PostgresJournal implements Journal {
     for (const held of this.#held.values()) this.#doubt(held)
     this.#lostPids.clear()
     this.#pool.renew()
+    this.#ownership.renew()
   }
 
   async #endSessions(of: readonly Incarnation[]): Promise<void> {
     if (!this.#terminates) return
     try {
-      await terminateSessions(this.#pool, of)
+      await terminateSessions(this.#ownership, of)
     } catch (error) {
       // Their statements end at their timeouts; until then a take-over may wait for their locks.
       this.#log.warn({ count: of.length, reason: describe(error) }, 'sessions of the dead could not be ended')
@@ -411,7 +418,7 @@ export class PostgresJournal implements Journal {
   async #terminateLost(): Promise<void> {
     if (this.#lostPids.size === 0) return
     const pids = [...this.#lostPids]
-    await terminateOwn(this.#pool, this.#self, 'lane-', pids)
+    await terminateOwn(this.#ownership, this.#self, 'lane-', pids)
     for (const pid of pids) this.#lostPids.delete(pid)
   }
 }
