@@ -12,13 +12,13 @@ import {
 import {
   applyDecision as applyToConnections,
   decide as decideOfConnections,
-  type PspConnectionAdded,
   type PspConnections,
   type PspConnectionsAnswer,
   type PspConnectionsCommand,
+  type PspConnectionsEvent,
   type PspConnectionsRejection,
 } from '../domain/operator/psp-connections.ts'
-import { type EntityKind, snakeCase } from './entity-kind.ts'
+import { emptyProjection, type EntityKind, snakeCase } from './entity-kind.ts'
 
 /** Neither calls anything, waits for anything, nor is asked under an idempotency key. */
 const configurationOnly = {
@@ -30,7 +30,7 @@ const configurationOnly = {
     throw new Error('it has no timers')
   },
   recovery: () => undefined,
-  directoryEntry: () => undefined,
+  projection: () => emptyProjection,
   isClosed: () => false,
   requestKey: () => undefined,
   request: () => undefined,
@@ -75,7 +75,7 @@ export const operatorKind: EntityKind<
 export const pspConnectionsKind: EntityKind<
   PspConnections,
   PspConnectionsCommand,
-  PspConnectionAdded,
+  PspConnectionsEvent,
   PspConnectionsRejection,
   never,
   PspConnectionsAnswer

@@ -66,6 +66,7 @@ type OperatorCode =
   | 'api_key_revoked'
   | 'api_key_limit_reached'
   | 'psp_connection_exists'
+  | 'psp_connection_unknown'
   | 'psp_connection_limit_reached'
   | 'shard_already_there'
   | 'shard_not_owned'
@@ -145,6 +146,12 @@ const operatorErrors: Readonly<Record<OperatorCode, ErrorEntry>> = {
   api_key_revoked: conflict('API key revoked', 'The key was revoked, which is for ever: issue a new one.'),
   api_key_limit_reached: conflict('Too many API keys', 'The merchant has as many API keys as it can have.'),
   psp_connection_exists: conflict('Connection exists', 'A PSP connection of this name is registered otherwise.'),
+  psp_connection_unknown: entry(
+    404,
+    'invalid_request_error',
+    'No such connection',
+    'No PSP connection of this name is registered.',
+  ),
   psp_connection_limit_reached: conflict('Too many connections', 'No more PSP connections can be registered.'),
   shard_already_there: conflict('Shard is there', 'The shard is on this node already.'),
   shard_not_owned: conflict('Shard has no owner', 'The shard has no living owner that could hand it over.', {

@@ -102,23 +102,62 @@ export async function listConnections({ client, json, out }: CommandContext): Pr
       { title: 'psp', of: ({ psp }) => psp },
       { title: 'mode', of: ({ mode }) => mode },
       { title: 'served', of: ({ served }) => (served ? 'yes' : 'no') },
-      { title: 'secret in the file that is named by', of: (each) => each.secret_setting ?? '–', flexible: true },
+      { title: 'secret in the file that is named by', of: (each) => each.secret_setting, flexible: true },
     ]),
   )
+}
+
+export interface ConnectionOptions {
+  readonly secretSetting: string
+  readonly webhookSecretSetting?: string
+  readonly webhookLoginSetting?: string
+  readonly merchantAccount?: string
+  readonly url?: string
+  readonly multicapture?: boolean
+  readonly reason?: string
 }
 
 export async function addConnection(
   context: CommandContext,
   name: string,
-  options: { readonly psp: string; readonly mode: string; readonly secretSetting: string; readonly reason?: string },
+  options: ConnectionOptions & { readonly psp: string; readonly mode: string },
 ): Promise<void> {
-  const { client, json, out } = context
-  const { psp, mode, secretSetting } = options
-  const added = await client.send<ConnectionView>('POST', '/psp-connections', {
-    ...{ name, psp, mode, secret_setting: secretSetting, reason: context.reason(options.reason) },
-  })
-  if (json) return out(`${JSON.stringify(added)}\n`)
+  const { psp, mode } = options
+  const body = { name, psp, mode, ...settingsOf(context, options) }
+  showConnection(context, await context.client.send<ConnectionView>('POST', '/psp-connections', body), 'registered')
+}
+
+export async function changeConnection(
+  context: CommandContext,
+  name: string,
+  options: ConnectionOptions,
+): Promise<void> {
+  const path = `/psp-connections/${encodeURIComponent(name)}`
+  const body = settingsOf(context, options)
+  showConnection(context, await context.client.send<ConnectionView>('PUT', path, body), 'changed')
+}
+
+function settingsOf(context: CommandContext, options: ConnectionOptions): object {
+  const { webhookSecretSetting, webhookLoginSetting, merchantAccount, url, multicapture } = options
+  return {
+    secret_setting: options.secretSetting,
+    ...(webhookSecretSetting !== undefined && { webhook_secret_setting: webhookSecretSetting }),
+    ...(webhookLoginSetting !== undefined && { webhook_login_setting: webhookLoginSetting }),
+    ...(merchantAccount !== undefined && { merchant_account: merchantAccount }),
+    ...(url !== undefined && { url }),
+    ...(multicapture !== undefined && { multicapture }),
+    reason: context.reason(options.reason),
+  }
+}
+
+function showConnection({ json, out }: CommandContext, connection: ConnectionView, done: string): void {
+  if (json) return out(`${JSON.stringify(connection)}\n`)
+  const { name, psp, mode, secret_setting, webhook_secret_setting } = connection
+  const webhooks =
+    webhook_secret_setting === null
+      ? 'it takes no webhooks'
+      : `webhooks for /webhooks/${psp}/${name} are checked with what ${webhook_secret_setting} names`
   out(
-    `${added.name} is registered (${added.psp}, ${added.mode}); its secret is read from the file that ${secretSetting} names\n`,
+    `${name} is ${done} (${psp}, ${mode}); its secret is read from the file that ${secret_setting} names; ${webhooks}\n`,
   )
 }

@@ -10,6 +10,8 @@ import { CliError, type ExitCode, exitCodes } from './errors.ts'
 import { showJournal, showPayment, verifyJournal } from './journal-commands.ts'
 import {
   addConnection,
+  changeConnection,
+  type ConnectionOptions,
   addKey,
   changeMerchant,
   createMerchant,
@@ -221,17 +223,32 @@ function merchantCommands(
   add(connection, 'list', 'Registered connections, and those that nodes serve.', ['psp-connection list']).action(
     (_options, command: Command) => listConnections(contextOf(command)),
   )
-  add(connection, 'add', 'Registers a connection.', [
-    'psp-connection add stripe-live --psp stripe --mode live --secret-setting SHARDPAY_STRIPE_LIVE_SECRET_KEY_FILE',
-  ])
-    .argument('<name>', 'ends with its mode: stripe-live')
-    .requiredOption('--psp <psp>', 'stripe')
-    .addOption(mode())
-    .requiredOption('--secret-setting <name>', 'the setting whose file holds the secret, with the mode in its name')
-    .addOption(reason())
-    .action((name: string, options: Parameters<typeof addConnection>[2], command: Command) =>
-      addConnection(contextOf(command), name, options),
-    )
+  const withSettings = (command: Command): Command =>
+    command
+      .requiredOption('--secret-setting <name>', 'the setting whose file holds the API key, with the mode in its name')
+      .option('--webhook-secret-setting <name>', 'the setting whose file holds the secrets of webhooks, one per line')
+      .option('--webhook-login-setting <name>', 'Adyen: the setting whose file holds user:password, one per line')
+      .option('--merchant-account <account>', 'Adyen: the merchant account')
+      .option('--url <url>', "where requests go, if not to the PSP's own address")
+      .option('--multicapture', 'the account takes several captures of one authorization')
+      .addOption(reason())
+  withSettings(
+    add(connection, 'add', 'Registers a connection; processes take it up within seconds.', [
+      'psp-connection add stripe-live --psp stripe --mode live --secret-setting SHARDPAY_STRIPE_LIVE_SECRET_KEY_FILE',
+    ])
+      .argument('<name>', 'ends with its mode: stripe-live')
+      .requiredOption('--psp <psp>', 'stripe or adyen')
+      .addOption(mode()),
+  ).action((name: string, options: Parameters<typeof addConnection>[2], command: Command) =>
+    addConnection(contextOf(command), name, options),
+  )
+  withSettings(
+    add(connection, 'change', 'Replaces the settings of a connection; what is left out is taken away.', [
+      'psp-connection change stripe-test --secret-setting SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE --webhook-secret-setting SHARDPAY_STRIPE_TEST_WEBHOOK_SECRET_FILE',
+    ]).argument('<name>'),
+  ).action((name: string, options: ConnectionOptions, command: Command) =>
+    changeConnection(contextOf(command), name, options),
+  )
 }
 
 function listOf(value: string, before: readonly string[]): readonly string[] {

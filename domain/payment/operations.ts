@@ -50,6 +50,8 @@ export type UnknownReason =
   | 'repeat_refused'
   | 'not_found_yet'
   | 'deadline_passed'
+  /** The budget for inquiries was used up. */
+  | 'not_asked'
 
 /**
  * What a PSP's answer, inquiry, webhook or report says about an operation.

@@ -44,6 +44,13 @@ const reads: readonly string[] = [
   '/ops/v1/merchants',
   '/ops/v1/psp-connections',
 ]
+const connection = {
+  name: 'stripe-eu-test',
+  psp: 'stripe',
+  mode: 'test',
+  secret_setting: 'SHARDPAY_STRIPE_TEST_KEY_FILE',
+  reason,
+}
 const operates: readonly Request[] = [
   { method: 'POST', url: '/ops/v1/shards/0/move', payload: { to: 'node-2', reason } },
   { method: 'PUT', url: '/ops/v1/shards/3/pin', payload: { node: 'node-2', reason } },
@@ -60,13 +67,12 @@ const operates: readonly Request[] = [
   {
     method: 'POST',
     url: '/ops/v1/psp-connections',
-    payload: {
-      name: 'stripe-test',
-      psp: 'stripe',
-      mode: 'test',
-      secret_setting: 'SHARDPAY_STRIPE_TEST_KEY_FILE',
-      reason,
-    },
+    payload: { ...connection, name: 'stripe-test' },
+  },
+  {
+    method: 'PUT',
+    url: '/ops/v1/psp-connections/stripe-eu-test',
+    payload: { secret_setting: 'SHARDPAY_OTHER_TEST_KEY_FILE', reason },
   },
 ]
 
@@ -85,6 +91,7 @@ describe('who may do what', () => {
   test.each(operates)('$method $url is for operators alone, and recorded before and after', async (request) => {
     const edge = operators()
     await send(edge, { method: 'POST', url: '/ops/v1/merchants', payload: merchant })
+    await send(edge, { method: 'POST', url: '/ops/v1/psp-connections', payload: connection })
     const before = edge.actors.logEntries.length
     for (const role of ['viewer', 'approver'] as const) {
       const refused = await send(edge, request, role)

@@ -22,6 +22,7 @@ const shown: ReadonlySet<string> = new Set(
     'authorizationReference captureReference createdAt updatedAt seq epoch ' +
     // merchants, and what operators do
     'name rateTier keys key keyId prefix scopes operator approver role subject parameters outcome day secretSetting ' +
+    'webhookSecretSetting webhookLoginSetting merchantAccount url multicapture settings ' +
     'to from node weight on shard'
   ).split(' '),
 )

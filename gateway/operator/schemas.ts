@@ -1,5 +1,5 @@
 /** What requests of the operators' API look like: closed, so that a field that does not exist is refused. */
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { actionLogLimits } from '../../domain/operator/action-log.ts'
 import { connectablePsps } from '../../domain/operator/psp-connections.ts'
 import { allScopes } from '../api-key.ts'
@@ -51,13 +51,27 @@ export const CreateKeyBody = closedObject({
   reason: Reason,
 })
 
+const SecretSetting = Type.String({ minLength: 1, maxLength: 100 })
+const connectionSettings = {
+  secret_setting: SecretSetting,
+  webhook_secret_setting: Type.Optional(SecretSetting),
+  webhook_login_setting: Type.Optional(SecretSetting),
+  merchant_account: Type.Optional(Type.String({ minLength: 1, maxLength: 80 })),
+  url: Type.Optional(Type.String({ minLength: 1, maxLength: 250 })),
+  multicapture: Type.Optional(Type.Boolean()),
+}
+
 export const AddConnectionBody = closedObject({
   name: Type.String({ minLength: 1, maxLength: 63 }),
   psp: oneOf(...connectablePsps),
   mode: Mode,
-  secret_setting: Type.String({ minLength: 1, maxLength: 100 }),
+  ...connectionSettings,
   reason: Reason,
 })
+
+/** What is left out is taken away. */
+export const ChangeConnectionBody = closedObject({ ...connectionSettings, reason: Reason })
+export type ConnectionSettingsBody = Omit<Static<typeof ChangeConnectionBody>, 'reason'>
 
 const digits = (charactersMax: number) => Type.String({ pattern: `^[0-9]{1,${charactersMax}}$` })
 

@@ -1,11 +1,12 @@
 /**
- * The register of PSP connections. A connection names the setting under which processes find its secret; the secret never
- * travels here. `served`: the running nodes have a connector of this name.
+ * The register of PSP connections. A connection names the settings under which processes find its secrets; a secret never
+ * travels here.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import {
   type PspConnectionsAnswer,
+  type PspConnectionSettings,
   type PspConnectionsCommand,
   pspConnectionsName,
   type RegisteredConnection,
@@ -13,7 +14,7 @@ import {
 import { RefusalError } from '../../problem.ts'
 import { act, ask } from '../actions.ts'
 import type { OperatorEdge } from '../deps.ts'
-import { AddConnectionBody, NoQuery } from '../schemas.ts'
+import { AddConnectionBody, ChangeConnectionBody, type ConnectionSettingsBody, NoQuery } from '../schemas.ts'
 import { iso } from '../views.ts'
 
 export function connectionRoutes(app: FastifyInstance, edge: OperatorEdge): void {
@@ -28,15 +29,45 @@ export function connectionRoutes(app: FastifyInstance, edge: OperatorEdge): void
     '/ops/v1/psp-connections',
     { config: { access: 'operate' }, schema: { body: AddConnectionBody } },
     async (request, reply) => {
-      const { name, psp, mode, secret_setting: secretSetting, reason } = request.body
-      const action = { kind: 'psp_connection.add', subject: name, reason, parameters: { psp, mode, secretSetting } }
+      const { name, psp, mode, reason } = request.body
+      const settings = settingsOf(request.body)
+      const action = { kind: 'psp_connection.add', subject: name, reason, parameters: { psp, mode, ...settings } }
       const connections = await act(edge, request, action, async (operator) => {
-        const connection = { name, psp, mode, secretSetting }
+        const connection = { name, psp, mode, ...settings }
         return accepted(await send('settle', { type: 'AddPspConnection', connection, operator: operator.name, reason }))
       })
       return reply.code(201).send(listed(edge, connections).find((each) => each.name === name))
     },
   )
+
+  app.put<{ Params: { name: string }; Body: Static<typeof ChangeConnectionBody> }>(
+    '/ops/v1/psp-connections/:name',
+    { config: { access: 'operate' }, schema: { body: ChangeConnectionBody } },
+    async (request, reply) => {
+      const { name } = request.params
+      const { reason } = request.body
+      const settings = settingsOf(request.body)
+      const action = { kind: 'psp_connection.change', subject: name, reason, parameters: { ...settings } }
+      const connections = await act(edge, request, action, async (operator) =>
+        accepted(
+          await send('settle', { type: 'ChangePspConnection', name, settings, operator: operator.name, reason }),
+        ),
+      )
+      return reply.send(listed(edge, connections).find((each) => each.name === name))
+    },
+  )
+}
+
+function settingsOf(body: ConnectionSettingsBody): PspConnectionSettings {
+  const { secret_setting, webhook_secret_setting, webhook_login_setting, merchant_account, url, multicapture } = body
+  return {
+    secretSetting: secret_setting,
+    ...(webhook_secret_setting !== undefined && { webhookSecretSetting: webhook_secret_setting }),
+    ...(webhook_login_setting !== undefined && { webhookLoginSetting: webhook_login_setting }),
+    ...(merchant_account !== undefined && { merchantAccount: merchant_account }),
+    ...(url !== undefined && { url }),
+    ...(multicapture !== undefined && { multicapture }),
+  }
 }
 
 function accepted(answer: PspConnectionsAnswer): readonly RegisteredConnection[] {
@@ -46,10 +77,21 @@ function accepted(answer: PspConnectionsAnswer): readonly RegisteredConnection[]
   throw new RefusalError(rejection)
 }
 
+const settingHint = {
+  message: 'A setting names a file, with the mode in its name: SHARDPAY_STRIPE_LIVE_SECRET_KEY_FILE.',
+}
 const hints: Readonly<Record<string, { readonly message: string }>> = {
   name: { message: 'name must be lower-case letters, digits, _ and -, and end with -test or -live, as its mode is.' },
-  secret_setting: {
-    message: 'secret_setting must name a setting of a file, with the mode in it: SHARDPAY_STRIPE_LIVE_SECRET_KEY_FILE.',
+  secret_setting: settingHint,
+  webhook_secret_setting: settingHint,
+  webhook_login_setting: {
+    message:
+      'Webhooks of Adyen need a login beside the secret, those of Stripe have none; a setting names a file, with the mode in its name.',
+  },
+  merchant_account: { message: 'A connection to Adyen needs the merchant account; one to Stripe has none.' },
+  url: {
+    message:
+      'url is scheme, host and port. A live connection to Adyen needs it: https://<prefix>-checkout-live.adyenpayments.com.',
   },
 }
 
@@ -57,24 +99,32 @@ export interface ConnectionView {
   readonly name: string
   readonly psp: string
   readonly mode: string
-  readonly secret_setting: string | null
-  readonly added_at: string | null
-  readonly added_by: string | null
+  readonly secret_setting: string
+  readonly webhook_secret_setting: string | null
+  readonly webhook_login_setting: string | null
+  readonly merchant_account: string | null
+  readonly url: string | null
+  readonly multicapture: boolean
+  readonly added_at: string
+  readonly added_by: string
+  /** A running node has a connector of this name. */
   readonly served: boolean
 }
 
-/** The registered ones, then those that nodes were started with without being registered. */
 function listed(edge: OperatorEdge, registered: readonly RegisteredConnection[]): readonly ConnectionView[] {
   const served = edge.servedConnections?.() ?? []
-  const rest = served.filter((name) => !registered.some((each) => each.name === name))
-  return [
-    ...registered.map(({ name, psp, mode, secretSetting, addedAt, addedBy }) => ({
-      ...{ name, psp, mode, secret_setting: secretSetting, added_at: iso(addedAt), added_by: addedBy },
-      served: served.includes(name),
-    })),
-    ...rest.map((name) => ({
-      ...{ name, psp: name.split('-')[0] ?? '', mode: name.endsWith('-live') ? 'live' : 'test' },
-      ...{ secret_setting: null, added_at: null, added_by: null, served: true },
-    })),
-  ]
+  return registered.map((each) => ({
+    name: each.name,
+    psp: each.psp,
+    mode: each.mode,
+    secret_setting: each.secretSetting,
+    webhook_secret_setting: each.webhookSecretSetting ?? null,
+    webhook_login_setting: each.webhookLoginSetting ?? null,
+    merchant_account: each.merchantAccount ?? null,
+    url: each.url ?? null,
+    multicapture: each.multicapture ?? false,
+    added_at: iso(each.addedAt),
+    added_by: each.addedBy,
+    served: served.includes(each.name),
+  }))
 }
