@@ -1,6 +1,7 @@
 /**
  * Deadlines without a timer each: callbacks in buckets of `resolutionMs`, one timer for the next bucket. A callback runs
- * at most one resolution late, never early. Cancelling is O(1).
+ * at most one resolution late, never early. Cancelling is O(1), and a bucket whose last callback was cancelled is gone:
+ * nearly all are, because who is answered has no deadline any more.
  */
 import type { Cancel, Clock } from '../runtime/clock.ts'
 
@@ -31,7 +32,7 @@ export class Deadlines {
       if (bucket < this.#armedFor) this.#arm(bucket)
     }
     entries.add(callback)
-    return { cancel: () => void entries.delete(callback) }
+    return { cancel: () => this.#cancel(bucket, entries, callback) }
   }
 
   /** Forgets everything. */
@@ -39,6 +40,12 @@ export class Deadlines {
     this.#buckets.clear()
     this.#disarm?.()
     this.#armedFor = Number.POSITIVE_INFINITY
+  }
+
+  /** @param entries of the bucket when the callback was added; by now there may be others. */
+  #cancel(bucket: number, entries: Set<() => void>, callback: () => void): void {
+    entries.delete(callback)
+    if (entries.size === 0 && this.#buckets.get(bucket) === entries) this.#buckets.delete(bucket)
   }
 
   #arm(bucket: number): void {
