@@ -1,5 +1,6 @@
 /** Payment intents up to the issuer's answer: create, update, confirm, and the shopper's return from authentication. */
-import { paymentMethodOfToken, type TestCard, testCard } from './cards.ts'
+import { paymentMethodOfToken, testCard } from './cards.ts'
+import { withDisputeOfCard } from './disputes.ts'
 import {
   type Call,
   effectOf,
@@ -179,16 +180,11 @@ function confirmed(call: Call, intent: IntentRecord, confirmation: Confirmation)
     const effect = effectOf(waiting, 'authorize', by.operationId, waiting.amount, false, waiting.status)
     return { status: 200, id: intent.id, expand: [], records: [waiting], effects: [effect] }
   }
-  return authorized(call, asked, card, false)
+  return authorized(call, asked, false)
 }
 
 /** The issuer said yes: a hold, or a hold and its capture in one step. */
-function authorized(
-  call: Omit<Call, 'parameters'>,
-  intent: IntentRecord,
-  card: TestCard,
-  threeDSecure: boolean,
-): Execution {
+function authorized(call: Omit<Call, 'parameters'>, intent: IntentRecord, threeDSecure: boolean): Execution {
   const { ids, now } = call
   const captured = intent.captureMethod !== 'manual'
   const charge: ChargeRecord = {
@@ -207,7 +203,7 @@ function authorized(
     balanceTransaction: intent.captureMethod === 'automatic' ? ids.next('txn') : null,
     captureBefore: captured ? null : now + holdSeconds,
     released: false,
-    disputed: captured && card.dispute !== undefined ? ids.next('dp') : null,
+    disputed: null,
   }
   const next: IntentRecord = {
     ...intent,
@@ -221,7 +217,8 @@ function authorized(
   const operation = intent.authorizedBy?.operationId ?? null
   const effects = [effectOf(next, 'authorize', operation, intent.amount, true, next.status)]
   if (captured) effects.push(effectOf(next, 'capture', operation, intent.amount, true, next.status))
-  return { status: 200, id: intent.id, expand: [], records: [next, charge], effects }
+  const records = [next, ...withDisputeOfCard(charge, call)]
+  return { status: 200, id: intent.id, expand: [], records, effects }
 }
 
 function declinedBy(call: Omit<Call, 'parameters'>, intent: IntentRecord, error: CardError): Execution {
@@ -270,9 +267,8 @@ function declinedBy(call: Omit<Call, 'parameters'>, intent: IntentRecord, error:
 /** The shopper came back from the authentication page. Undefined where the intent does not wait for that. */
 export function concludeAction(call: Omit<Call, 'parameters'>, id: string, succeeded: boolean): Execution | undefined {
   const intent = call.world.intent(id)
-  const card = testCard(intent?.paymentMethod ?? '')
-  if (intent === undefined || card === undefined || intent.status !== 'requires_action') return undefined
-  if (succeeded) return authorized(call, intent, card, true)
+  if (intent === undefined || intent.status !== 'requires_action') return undefined
+  if (succeeded) return authorized(call, intent, true)
   const next: IntentRecord = {
     ...intent,
     status: 'requires_payment_method',

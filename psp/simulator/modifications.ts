@@ -1,6 +1,6 @@
 /** What happens to an authorization afterwards: capture, cancellation, refund. */
 import { testCard } from './cards.ts'
-import { isChargedBack } from './disputes.ts'
+import { isChargedBack, withDisputeOfCard } from './disputes.ts'
 import {
   type Call,
   type Effect,
@@ -48,16 +48,15 @@ export function captureIntent(call: Call, id: string): Execution {
     amountReceived: intent.amountReceived + amount,
     metadata: metadata === undefined ? intent.metadata : mergeMetadata(intent.metadata, metadata),
   }
-  const card = testCard(charge.paymentMethod)
   const nextCharge: ChargeRecord = {
     ...charge,
     captured: true,
     amountCaptured: charge.amountCaptured + amount,
     balanceTransaction: charge.balanceTransaction ?? call.ids.next('txn'),
-    disputed: charge.disputed ?? (card?.dispute === undefined ? null : call.ids.next('dp')),
   }
   const effect = effectOf(next, 'capture', call.idempotencyKey, amount, true, next.status)
-  return { status: 200, id, expand, records: [next, nextCharge], effects: [effect] }
+  const records = [next, ...withDisputeOfCard(nextCharge, call)]
+  return { status: 200, id, expand, records, effects: [effect] }
 }
 
 export function cancelIntent(call: Call, id: string): Execution {
@@ -104,7 +103,7 @@ export function createRefund(call: Call): Execution {
       code: 'payment_intent_unexpected_state',
     })
   }
-  if (isChargedBack(charge)) {
+  if (isChargedBack(charge, world)) {
     throw executed(`Charge ${charge.id} has been charged back; cannot issue a refund.`, intent, {
       code: 'charge_disputed',
     })

@@ -1,8 +1,15 @@
 /** Stripe's GET calls: one object, lists with cursors (newest first), search by metadata, the balance. */
 import { renderDispute } from './disputes.ts'
 import { invalidParameter, notFound } from './failure.ts'
+import { cut, list, newestFirst, readPage, readWindow } from './paging.ts'
 import type { Parameters } from './parameters.ts'
-import { type ChargeRecord, type IntentRecord, type RefundRecord, refundStatusAt } from './records.ts'
+import {
+  type ChargeRecord,
+  type DisputeRecord,
+  type IntentRecord,
+  type RefundRecord,
+  refundStatusAt,
+} from './records.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
 import type { World } from './world.ts'
 
@@ -42,7 +49,7 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
       return renderCharge(call.world.charge(id) ?? refuse('charge', id, 'charge'), context)
     case 'disputes':
       call.parameters.finish()
-      return renderDispute(call.world.chargeOfDispute(id) ?? refuse('dispute', id, 'dispute'), context)
+      return renderDispute(call.world.dispute(id) ?? refuse('dispute', id, 'dispute'), context)
     default:
       call.parameters.finish()
       return renderRefund(call.world.refund(id) ?? refuse('refund', id, 'refund'), context)
@@ -109,11 +116,12 @@ function listDisputes(call: ReadCall): JsonObject {
   const context = contextOf(call)
   const page = readPage(parameters)
   parameters.finish()
-  const matching = newestFirst(world.disputedCharges())
+  const matching = newestFirst(world.disputes())
     .filter((each) => window(each.created))
-    .filter((each) => (intent === undefined || each.intent === intent) && (charge === undefined || each.id === charge))
-    .map((each) => ({ id: each.disputed ?? '', charge: each }))
-  return list('/v1/disputes', cut(matching, page), (dispute) => renderDispute(dispute.charge, context))
+    .filter(
+      (each) => (intent === undefined || each.intent === intent) && (charge === undefined || each.charge === charge),
+    )
+  return list('/v1/disputes', cut(matching, page), (dispute: DisputeRecord) => renderDispute(dispute, context))
 }
 
 function searchIntents(call: ReadCall): JsonObject {
@@ -166,61 +174,4 @@ function balance({ parameters, world, now }: ReadCall): JsonObject {
     livemode: false,
     pending,
   }
-}
-
-interface Page {
-  readonly limit: number
-  readonly after: string | undefined
-  readonly before: string | undefined
-}
-
-function readPage(parameters: Parameters): Page {
-  const limit = parameters.integer('limit') ?? 10
-  if (limit < 1 || limit > 100) throw invalidParameter('parameter_invalid_integer', 'A limit is 1 to 100.', 'limit')
-  return { limit, after: parameters.text('starting_after'), before: parameters.text('ending_before') }
-}
-
-/** `created`, exact or as a range. */
-function readWindow(parameters: Parameters): (created: number) => boolean {
-  const range = parameters.nestedOrInteger('created')
-  if (typeof range === 'number') return (created) => created === range
-  const gte = range.integer('gte')
-  const gt = range.integer('gt')
-  const lte = range.integer('lte')
-  const lt = range.integer('lt')
-  return (created) =>
-    created >= (gte ?? 0) && created > (gt ?? -1) && created <= (lte ?? created) && created < (lt ?? created + 1)
-}
-
-function newestFirst<Item>(items: Iterable<Item>): Item[] {
-  return [...items].reverse()
-}
-
-function cut<Item extends { readonly id: string }>(
-  items: readonly Item[],
-  page: Page,
-): { data: readonly Item[]; more: boolean } {
-  const cursor = page.before ?? page.after
-  if (cursor !== undefined && !items.some(({ id }) => id === cursor)) {
-    throw invalidParameter(
-      'resource_missing',
-      `No such object in this list: '${cursor}'`,
-      page.before === undefined ? 'starting_after' : 'ending_before',
-    )
-  }
-  if (page.before !== undefined) {
-    const end = items.findIndex(({ id }) => id === page.before)
-    const start = Math.max(0, end - page.limit)
-    return { data: items.slice(start, Math.max(end, 0)), more: start > 0 }
-  }
-  const start = page.after === undefined ? 0 : items.findIndex(({ id }) => id === page.after) + 1
-  return { data: items.slice(start, start + page.limit), more: items.length > start + page.limit }
-}
-
-function list<Item>(
-  url: string,
-  page: { data: readonly Item[]; more: boolean },
-  render: (item: Item) => JsonObject,
-): JsonObject {
-  return { object: 'list', data: page.data.map(render), has_more: page.more, url }
 }

@@ -1,7 +1,8 @@
 /**
  * What the simulator remembers: plain, immutable values, written to the book as they are. Stripe's shapes are made from
- * them when an answer is rendered (`render.ts`); what time alone changes (a hold that ran out, a refund that fails later)
- * is a function of the record and the clock, never a stored change.
+ * them when an answer is rendered (`render.ts`). What time alone changes (a hold that ran out, a refund that fails later)
+ * is a function of the record and the clock for whoever asks, and becomes a new version of the record once it fell due
+ * (`courses.ts`).
  */
 
 export interface IntentRecord {
@@ -87,14 +88,59 @@ export interface RefundRecord {
   readonly metadata: Readonly<Record<string, string>>
   readonly paymentMethod: string
   readonly balanceTransaction: string
-  /** How its status goes on by itself. */
-  readonly course: 'succeeds' | 'pending_then_succeeds' | 'succeeds_then_fails'
+  /** How its status goes on by itself; `succeeds` and `failed` are the ends. */
+  readonly course: 'succeeds' | 'pending_then_succeeds' | 'succeeds_then_fails' | 'failed'
 }
 
-export type StripeRecord = IntentRecord | ChargeRecord | RefundRecord
+export interface DisputeRecord {
+  readonly kind: 'dispute'
+  readonly id: string
+  readonly created: number
+  readonly intent: string
+  readonly charge: string
+  readonly amount: number
+  readonly currency: string
+  readonly reason: DisputeReason
+  readonly status: DisputeStatus
+  /** When the money was taken from us, and when it was given back. */
+  readonly withdrawn: Movement | null
+  readonly reinstated: Movement | null
+}
+
+export const disputeReasons = [
+  'credit_not_processed',
+  'duplicate',
+  'fraudulent',
+  'general',
+  'product_not_received',
+  'product_unacceptable',
+  'subscription_canceled',
+  'unrecognized',
+] as const
+export type DisputeReason = (typeof disputeReasons)[number]
+
+export type DisputeStatus =
+  | 'warning_needs_response'
+  | 'warning_under_review'
+  | 'warning_closed'
+  | 'needs_response'
+  | 'under_review'
+  | 'won'
+  | 'lost'
+
+export interface Movement {
+  /** `txn_…` */
+  readonly balanceTransaction: string
+  /** Unix seconds. */
+  readonly at: number
+}
+
+export type StripeRecord = IntentRecord | ChargeRecord | RefundRecord | DisputeRecord
 
 /** How long a test refund stays in its first status. */
 export const refundCourseSeconds = 3
+/** How long after an `automatic_async` capture its balance transaction is told. */
+export const balanceDelaySeconds = 1
 /** How long a hold lasts. */
 export const holdSeconds = 7 * 24 * 3600
 
@@ -107,6 +153,8 @@ export function refundStatusAt(refund: RefundRecord, nowSeconds: number): 'pendi
       return first ? 'pending' : 'succeeded'
     case 'succeeds_then_fails':
       return first ? 'succeeded' : 'failed'
+    case 'failed':
+      return 'failed'
   }
 }
 

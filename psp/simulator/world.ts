@@ -2,15 +2,14 @@
  * All records as they are now, with the indexes that lists and searches need. Filled from the book alone: a record gets
  * in here by {@link World.apply}, at start and while running alike.
  */
-import type { ChargeRecord, IntentRecord, RefundRecord, StripeRecord } from './records.ts'
+import type { ChargeRecord, DisputeRecord, IntentRecord, RefundRecord, StripeRecord } from './records.ts'
 
 export class World {
   readonly #intents = new Map<string, IntentRecord>()
   readonly #charges = new Map<string, ChargeRecord>()
   readonly #refunds = new Map<string, RefundRecord>()
+  readonly #disputes = new Map<string, DisputeRecord>()
   readonly #chargesOfIntent = new Map<string, string[]>()
-  /** Charges by the dispute they have. */
-  readonly #chargeOfDispute = new Map<string, string>()
   readonly #refundsOfCharge = new Map<string, string[]>()
   /** Intents by `operation_id` and `payment_id` of their metadata, as they were made. */
   readonly #intentsByMetadata = new Map<string, string[]>()
@@ -25,11 +24,13 @@ export class World {
         case 'charge':
           if (!this.#charges.has(record.id)) append(this.#chargesOfIntent, record.intent, record.id)
           this.#charges.set(record.id, record)
-          if (record.disputed !== null) this.#chargeOfDispute.set(record.disputed, record.id)
           break
         case 'refund':
           if (!this.#refunds.has(record.id)) append(this.#refundsOfCharge, record.charge, record.id)
           this.#refunds.set(record.id, record)
+          break
+        case 'dispute':
+          this.#disputes.set(record.id, record)
           break
       }
     }
@@ -43,12 +44,8 @@ export class World {
     return this.#charges.get(id)
   }
 
-  chargeOfDispute(id: string): ChargeRecord | undefined {
-    return this.#charges.get(this.#chargeOfDispute.get(id) ?? '')
-  }
-
-  disputedCharges(): readonly ChargeRecord[] {
-    return resolve([...this.#chargeOfDispute.values()], this.#charges)
+  dispute(id: string): DisputeRecord | undefined {
+    return this.#disputes.get(id)
   }
 
   refund(id: string): RefundRecord | undefined {
@@ -74,6 +71,10 @@ export class World {
 
   refunds(): IterableIterator<RefundRecord> {
     return this.#refunds.values()
+  }
+
+  disputes(): IterableIterator<DisputeRecord> {
+    return this.#disputes.values()
   }
 
   intentsWithMetadata(name: string, value: string): readonly IntentRecord[] {
