@@ -73,3 +73,24 @@ describe('over two databases', () => {
     await away.close()
   })
 })
+
+describe('decisions of an entity', () => {
+  test('are read after a sequence, oldest first, whichever database has them', async () => {
+    const entity = 'ab'.repeat(16)
+    await withClient(database.url, (client) =>
+      client.query(
+        `INSERT INTO journal (shard, position, entity, seq, epoch, command, type, at, data)
+          SELECT 7, n, decode($1, 'hex'), n, 2, decode(repeat('00', 16), 'hex'), 'test', 1000 + n, '\\x80' FROM generate_series(1, 3) AS n`,
+        [entity],
+      ),
+    )
+    const merged = createMergedReadModel([database.url])
+    try {
+      const rows = await merged.readDecisions({ shard: 7, entity }, 1)
+      expect(rows).toEqual([2, 3].map((seq) => ({ seq, at: 1_000 + seq, epoch: 2, data: Buffer.from([0x80]) })))
+      expect(await merged.readDecisions({ shard: 7, entity }, 3)).toEqual([])
+    } finally {
+      await merged.close()
+    }
+  })
+})

@@ -1,9 +1,9 @@
 /**
- * What processes outside the actors may read of the database: for now, the directory of merchants. It is behind the
- * journal by as much as cursors are, about a second; who must know decides on the journal's own state.
+ * What processes outside the actors may read of the database: the directory of merchants, which is behind the journal by as
+ * much as cursors are, about a second (who must know decides on the journal's own state), and decisions of registers.
  */
 import { Pool } from 'pg'
-import type { MerchantRow } from '../actors/journal.ts'
+import type { EntityKey, MerchantRow } from '../actors/journal.ts'
 import { safeIntegerTypes } from './int8.ts'
 
 /** The rows that merchant actors keep up: newest configuration of each merchant. */
@@ -15,7 +15,18 @@ export interface MerchantDirectorySource {
   read(merchants: readonly string[]): Promise<readonly MerchantRow[]>
 }
 
+/** A decision without its private part. */
+export interface StoredDecision {
+  readonly seq: number
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly epoch: number
+  readonly data: Buffer
+}
+
 export interface ReadModel extends MerchantDirectorySource {
+  /** Decisions of an entity after sequence `after`, oldest first, at most a thousand: for registers that every process follows. */
+  readDecisions(key: EntityKey, after: number): Promise<readonly StoredDecision[]>
   close(): Promise<void>
 }
 
@@ -38,6 +49,9 @@ export function createMergedReadModel(
   return {
     readAll: () => merged((model) => model.readAll()),
     read: (merchants) => merged((model) => model.read(merchants)),
+    // One of them has the shard.
+    readDecisions: async (key, after) =>
+      (await Promise.all(models.map((model) => model.readDecisions(key, after)))).flat(),
     async readVersions() {
       const parts = await Promise.all(models.map((model) => model.readVersions()))
       if (known === undefined || parts.some((part, index) => part !== known?.parts[index])) {
@@ -60,6 +74,9 @@ const versionsText = `
   WITH now AS (SELECT count(*)::bigint AS merchants, sum(version)::bigint AS versions FROM merchant)
   SELECT m.merchant, m.version, now.merchants, now.versions FROM now, merchant m
   WHERE (now.merchants, now.versions) IS DISTINCT FROM ($1::bigint, $2::bigint)`
+
+const decisionsText = `
+  SELECT seq, at, epoch, data FROM journal WHERE shard = $1 AND entity = $2 AND seq > $3 ORDER BY seq LIMIT 1000`
 
 /** Of so many polls one reads all versions, whatever their sum: rows may have been mended by hand. */
 const wholeReadEvery = 150
@@ -113,6 +130,10 @@ export function createReadModel(databaseUrl: string, lost: (error: Error) => voi
     async read(merchants) {
       const text = `SELECT ${columns} FROM merchant WHERE merchant = ANY($1::text[]) ORDER BY merchant`
       return (await pool.query<MerchantRow>(text, [merchants])).rows
+    },
+    async readDecisions({ shard, entity }, after) {
+      const values = [shard, Buffer.from(entity, 'hex'), after]
+      return (await pool.query<StoredDecision>({ name: 'decisions', text: decisionsText, values })).rows
     },
     close: () => pool.end(),
   }

@@ -86,6 +86,7 @@ describe('the register of PSP connections', () => {
     ],
     ['a login for Stripe', { ...stripe, webhookLoginSetting: 'SHARDPAY_TEST_LOGIN_FILE' }, 'webhook_login_setting'],
     ['a merchant account for Stripe', { ...stripe, merchantAccount: 'Shop' }, 'merchant_account'],
+    ['several captures with Stripe', { ...stripe, multicapture: true }, 'multicapture'],
     ['a path in the URL', { ...stripe, url: 'https://api.stripe.com/v1' }, 'url'],
     ['a password in the URL', { ...stripe, url: 'https://me:secret@api.stripe.com' }, 'url'],
     [

@@ -28,7 +28,7 @@ export interface PspConnectionSettings {
   readonly merchantAccount?: string
   /** Scheme, host and port that requests go to, where it is not the PSP's own: Adyen's live address with the account's prefix, a simulator. */
   readonly url?: string
-  /** Whether the account lets one authorization be captured several times. Default false. */
+  /** Adyen: whether the account lets one authorization be captured several times. Default false. */
   readonly multicapture?: boolean
 }
 
@@ -153,6 +153,7 @@ function invalidParam(connection: PspConnection): string | undefined {
   if (isAdyen ? !merchantAccountPattern.test(merchantAccount ?? '') : merchantAccount !== undefined) {
     return 'merchant_account'
   }
+  if (!isAdyen && connection.multicapture === true) return 'multicapture'
   // Adyen's messages come with a login and a signature, Stripe's with a signature alone.
   const hasLogin = connection.webhookLoginSetting !== undefined
   const needsLogin = isAdyen && connection.webhookSecretSetting !== undefined
