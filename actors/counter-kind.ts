@@ -1,6 +1,6 @@
 /**
  * The smallest kind of actor that has everything a host must handle: refusals, requests that wait for an outcome, effects,
- * timers, recovery. For tests and benchmarks of the host alone.
+ * timers, recovery, rows under the cursor. For tests and benchmarks of the host alone.
  */
 import type { RequestRecord } from '../domain/decision.ts'
 import { assert } from '../runtime/assert.ts'
@@ -127,7 +127,9 @@ export const counterKind: CounterKind = {
     state.open.map((key) => ({ kind: 'call', operationId: key, due: state.updatedAt + counterTimerMs })),
   timerCommand: (timer) => ({ type: 'Tick', key: timer.operationId }),
   recovery: (state) => (state.open.length > 0 ? { type: 'Recover' } : undefined),
-  directoryEntry: () => undefined,
+  projection: (state) => ({
+    pspReferences: Object.keys(state.results).map((reference) => ({ connection: 'counters', reference })),
+  }),
   sequence: (state) => state.seq,
   updatedAt: (state) => state.updatedAt,
   isClosed: (state) => state.value === counterLimit,

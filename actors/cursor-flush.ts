@@ -1,12 +1,14 @@
 /**
- * Keeps the rows under each shard's cursor (timers, directory of merchants) up with the journal: about once per interval
- * it writes, for all shards of a database that moved, the timers that their changed entities have now and moves the cursors, in one
- * transaction guarded by compare-and-set. What opened and ended within an interval costs nothing but the cursor.
+ * Keeps the rows under each shard's cursor (timers, directory of merchants, PSP references, notices) up with the journal:
+ * about once per interval it writes, for all shards of a database that moved, what is kept of their changed entities now and
+ * moves the cursors, in one transaction guarded by compare-and-set. What opened and ended within an interval costs nothing but
+ * the cursor; of PSP references those are left out that this process has stored already.
  */
 import type { Clock } from '../runtime/clock.ts'
-import { pack } from 'msgpackr'
+import { emptyProjection } from './entity-kind.ts'
 import type { Entity } from './entity.ts'
-import type { CursorAdvance, Journal, MerchantRow, TimerRow } from './journal.ts'
+import type { CursorAdvance, Journal, MerchantRow, NoticeRow, PspReferenceRow, TimerRow } from './journal.ts'
+import { merchantRow, noticeRow, pspReferenceRow, timerRow } from './kept-rows.ts'
 import { perDatabase } from './per-database.ts'
 import type { Shard } from './shard.ts'
 
@@ -104,11 +106,15 @@ export class CursorFlush {
         }
         shard.cursor = advance.to
         const byEntity = Map.groupBy(timers, (timer) => timer.entity)
+        const referencesOf = Map.groupBy(advance.pspReferences, ({ entity }) => entity)
         for (const entity of entities) {
           const own = byEntity.get(entity.address.entity) ?? []
           // Changed meanwhile: it waits for the next time.
           if (!shard.dirty.has(entity)) entity.dirty = false
           entity.timerRowsStored = own.length > 0
+          const references = referencesOf.get(entity.address.entity)
+          if (references !== undefined)
+            entity.storedReferences = [...entity.storedReferences, ...references.map(nameOf)]
           this.#events.stored(entity, own)
         }
       }
@@ -136,32 +142,23 @@ export class CursorFlush {
   #advanceOf(shard: Shard, entities: readonly Entity[]): { timers: TimerRow[]; advance: CursorAdvance } {
     const timers: TimerRow[] = []
     const merchants: MerchantRow[] = []
+    const pspReferences: PspReferenceRow[] = []
+    const notices: NoticeRow[] = []
     const replaced: string[] = []
     for (const entity of entities) {
       // Its rows cannot be folded; what is stored of it stays.
       if (entity.mode === 'quarantined') continue
-      const { shard: number, entity: id } = entity.address
+      const { address, kind, state, storedReferences } = entity
       const own = entity.timers
-      if (own.length > 0 || entity.timerRowsStored) replaced.push(id)
-      for (const timer of own) {
-        timers.push({
-          shard: number,
-          entity: id,
-          operation: timer.operationId,
-          kind: `${entity.kind.name}.${timer.kind}`,
-          due: timer.due,
-        })
+      if (own.length > 0 || entity.timerRowsStored) replaced.push(address.entity)
+      for (const timer of own) timers.push(timerRow(address, kind.name, timer))
+      const projection = state === undefined ? emptyProjection : kind.projection(state)
+      if (projection.merchant !== undefined) merchants.push(merchantRow(address, projection.merchant))
+      for (const reference of projection.pspReferences ?? []) {
+        const row = pspReferenceRow(address, reference)
+        if (row !== undefined && !storedReferences.includes(nameOf(row))) pspReferences.push(row)
       }
-      const entry = entity.state === undefined ? undefined : entity.kind.directoryEntry(entity.state)
-      if (entry !== undefined) {
-        merchants.push({
-          shard: number,
-          entity: id,
-          merchant: entry.merchant,
-          version: entry.version,
-          data: pack(entry.configuration),
-        })
-      }
+      if (projection.notice !== undefined) notices.push(noticeRow(address, projection.notice))
     }
     const advance = {
       shard: shard.number,
@@ -171,7 +168,13 @@ export class CursorFlush {
       entities: replaced,
       timers,
       merchants,
+      pspReferences,
+      notices,
     }
     return { timers, advance }
   }
+}
+
+function nameOf({ connection, reference }: PspReferenceRow): string {
+  return `${connection} ${reference}`
 }

@@ -53,6 +53,38 @@ export interface DirectoryEntry {
   readonly configuration: object
 }
 
+/** What a PSP knows something of the entity by. */
+export interface PspReference {
+  readonly connection: string
+  readonly reference: string
+}
+
+/** What a PSP pushed, as operators list it. */
+export interface NoticeEntry {
+  readonly connection: string
+  /** The PSP's identity of it. */
+  readonly id: string
+  readonly type: string
+  /** Unix milliseconds. */
+  readonly receivedAt: number
+  readonly standing:
+    | { readonly status: 'received' }
+    | { readonly status: 'delivered'; readonly payment: string }
+    | { readonly status: 'orphaned'; readonly reason: string }
+    | { readonly status: 'kept' }
+}
+
+/** What is kept of a state beside its timers, where it can be found without knowing the entity. */
+export interface Projection {
+  /** What the directory of merchants shows of it, where it is one. */
+  readonly merchant?: DirectoryEntry
+  /** Once kept, they stay: a state that no longer has one is still found by it. */
+  readonly pspReferences?: readonly PspReference[]
+  readonly notice?: NoticeEntry
+}
+
+export const emptyProjection: Projection = {}
+
 /** A row of the journal, decoded, with the states around it. */
 export interface PastDecision<State, Event> {
   readonly seq: number
@@ -84,8 +116,7 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   timerCommand(timer: { readonly kind: string; readonly operationId: string }): Command
   /** Kinds of timers whose presence means that an operation is open: such entities are loaded when their shard opens. */
   readonly openTimerKinds: readonly string[]
-  /** What the directory of merchants shows of it, where it is one. */
-  directoryEntry(state: State): DirectoryEntry | undefined
+  projection(state: State): Projection
   /**
    * Sent before anything else to an entity that was read from the journal, where operations may have lost their outcome.
    * @param newOwner its last decision was made under another epoch.

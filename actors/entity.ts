@@ -60,6 +60,8 @@ export class Entity {
   readonly shard: Shard
   /** Timer rows may exist in the database: they are replaced at the next cursor advance. */
   timerRowsStored = true
+  /** Names of PSP references that this process has stored of it. */
+  storedReferences: readonly string[] = noEntries
   /** Waits for its shard's next cursor advance. */
   dirty = false
   /** Size of what it holds, for the memory bound. */

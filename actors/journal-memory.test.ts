@@ -39,6 +39,12 @@ function memoryHarness(): JournalHarness {
     async merchants() {
       return new Map([...database.merchants].map(([merchant, { version }]) => [merchant, version]))
     },
+    async pspReferences() {
+      return database.pspReferences
+    },
+    async notices() {
+      return database.notices
+    },
     async loseRowsAfter(shard, position) {
       database.loseRowsAfter(shard, position)
     },

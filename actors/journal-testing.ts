@@ -1,6 +1,14 @@
 /** What tests of journals share: the harness that a journal's suite needs, records to append, and asking until a connection is back. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AppendOutcome, DecisionRecord, Journal, JournalRow, Ownership } from './journal.ts'
+import type {
+  AppendOutcome,
+  DecisionRecord,
+  Journal,
+  JournalRow,
+  NoticeRow,
+  Ownership,
+  PspReferenceRow,
+} from './journal.ts'
 
 /** The next flush's statement, stopped on its way. */
 export interface StoppedFlush {
@@ -28,6 +36,8 @@ export interface JournalHarness {
   /** What is stored, looked at from outside. */
   rows(shard: number): Promise<readonly JournalRow[]>
   merchants(): Promise<ReadonlyMap<string, number>>
+  pspReferences(): Promise<readonly PspReferenceRow[]>
+  notices(): Promise<readonly NoticeRow[]>
   /** The database fails over to a state without these rows. */
   loseRowsAfter(shard: number, position: number): Promise<void>
   /** Somebody takes the shard at this instant and writes nothing yet. */
@@ -36,6 +46,9 @@ export interface JournalHarness {
 }
 
 export const farFuture = Number.MAX_SAFE_INTEGER
+
+/** A cursor that moves and guards nothing. */
+export const nothingKept = { entities: [], timers: [], merchants: [], pspReferences: [], notices: [] } as const
 
 export function idOf(number: number): string {
   return number.toString(16).padStart(32, '0')

@@ -103,6 +103,29 @@ export interface MerchantRow extends EntityKey {
   readonly data: Buffer
 }
 
+/** A PSP's reference and whose it is. Insert-only: the first entity that has it keeps it. */
+export interface PspReferenceRow extends EntityKey {
+  readonly connection: string
+  readonly reference: string
+}
+
+export type NoticeStatus = 'received' | 'delivered' | 'orphaned' | 'kept'
+
+/** What a PSP pushed, and what became of it: one row per entity of an inbox. */
+export interface NoticeRow extends EntityKey {
+  readonly connection: string
+  /** The PSP's identity of it. */
+  readonly notice: string
+  readonly type: string
+  readonly status: NoticeStatus
+  /** Why no payment took it; null unless `orphaned`. */
+  readonly reason: string | null
+  /** Entity of the payment that took it, 32 hexadecimal digits; null unless `delivered`. */
+  readonly payment: string | null
+  /** Unix milliseconds. */
+  readonly receivedAt: number
+}
+
 /**
  * What one shard's owner writes beside its cursor, in one transaction, guarded by compare-and-set on the old position, and
  * only where a row is stored at the new one:
@@ -116,11 +139,13 @@ export interface CursorAdvance {
   readonly entities: readonly string[]
   readonly timers: readonly TimerRow[]
   readonly merchants: readonly MerchantRow[]
+  readonly pspReferences: readonly PspReferenceRow[]
+  readonly notices: readonly NoticeRow[]
 }
 
 export interface OpenedShard {
   readonly ownership: Ownership
-  /** Position up to which timers and merchants are current. */
+  /** Position up to which all that is kept under it is current. */
   readonly cursor: number
   /** Timer rows as `open` was asked for them. */
   readonly timers: readonly TimerRow[]

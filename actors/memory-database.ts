@@ -16,6 +16,8 @@ import type {
   EntityKey,
   JournalRow,
   MerchantRow,
+  NoticeRow,
+  PspReferenceRow,
   SnapshotRecord,
   StoredEntity,
   TimerRow,
@@ -40,6 +42,8 @@ export interface MemoryShard {
 export interface MemoryImage {
   readonly shards: ReadonlyMap<number, MemoryShard>
   readonly merchants: ReadonlyMap<string, MerchantRow>
+  readonly pspReferences: ReadonlyMap<string, PspReferenceRow>
+  readonly notices: ReadonlyMap<string, NoticeRow>
 }
 
 /** Rows of one shard as a flush sends them. */
@@ -91,6 +95,10 @@ export class MemoryDatabase {
   readonly #listeners = new Set<() => void>()
   #shards = new Map<number, MemoryShard>()
   #merchants = new Map<string, MerchantRow>()
+  /** By connection and reference. */
+  #pspReferences = new Map<string, PspReferenceRow>()
+  /** By entity. */
+  #notices = new Map<string, NoticeRow>()
 
   constructor(membership: MemoryMembership = new MemoryMembership()) {
     this.membership = membership
@@ -241,6 +249,14 @@ export class MemoryDatabase {
       const present = this.#merchants.get(merchant.merchant)
       if (present === undefined || present.version < merchant.version) this.#merchants.set(merchant.merchant, merchant)
     }
+    for (const row of advance.pspReferences) {
+      const key = `${row.connection} ${row.reference}`
+      if (!this.#pspReferences.has(key)) this.#pspReferences.set(key, row)
+    }
+    for (const notice of advance.notices) {
+      const { entity, status, reason, payment } = notice
+      this.#notices.set(entity, { ...(this.#notices.get(entity) ?? notice), status, reason, payment })
+    }
     return true
   }
 
@@ -252,17 +268,32 @@ export class MemoryDatabase {
     return this.#merchants
   }
 
+  get pspReferences(): readonly PspReferenceRow[] {
+    return [...this.#pspReferences.values()]
+  }
+
+  get notices(): readonly NoticeRow[] {
+    return [...this.#notices.values()]
+  }
+
   // --- fail-over -----------------------------------------------------------------------------------------------------
 
   /** What a standby that receives nothing from now on would hold. */
   image(): MemoryImage {
-    return { shards: copyShards(this.#shards), merchants: new Map(this.#merchants) }
+    return {
+      shards: copyShards(this.#shards),
+      merchants: new Map(this.#merchants),
+      pspReferences: new Map(this.#pspReferences),
+      notices: new Map(this.#notices),
+    }
   }
 
   /** A fail-over to that standby: what was stored after the image is gone, acknowledged or not. Leases stay. */
   restore(image: MemoryImage): void {
     this.#shards = copyShards(image.shards)
     this.#merchants = new Map(image.merchants)
+    this.#pspReferences = new Map(image.pspReferences)
+    this.#notices = new Map(image.notices)
   }
 
   /** The same for one shard. */

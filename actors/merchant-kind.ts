@@ -39,10 +39,8 @@ export const merchantKind: MerchantKind = {
     throw new Error('a merchant has no timers')
   },
   recovery: () => undefined,
-  directoryEntry: ({ configuration }) => ({
-    merchant: configuration.id,
-    version: configuration.version,
-    configuration,
+  projection: ({ configuration }) => ({
+    merchant: { merchant: configuration.id, version: configuration.version, configuration },
   }),
   sequence: (state) => state.configuration.version,
   updatedAt: (state) => state.updatedAt,

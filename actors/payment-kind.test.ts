@@ -3,6 +3,7 @@ import {
   cancel,
   connections,
   create,
+  dispute,
   merchant,
   paymentId,
   refund,
@@ -70,6 +71,17 @@ test('personal data and tokens stand in the private part of a snapshot alone', (
     expect(open).not.toContain(secret)
     expect(JSON.stringify(hidden)).toContain(secret)
   }
+})
+
+test('a payment is found by what each of its operations and disputes is called at its PSP, each name once', () => {
+  const disputed = given(life, dispute('open', { pspReference: 'dp_1' }))
+  const { connection = '', pspReference = '' } = payment(disputed).attempts[0] ?? {}
+  expect(kind.projection(payment(disputed))).toEqual({
+    pspReferences: [
+      { connection, reference: pspReference },
+      { connection, reference: 'dp_1' },
+    ],
+  })
 })
 
 /** A host of payments that succeed, with this directory. */

@@ -6,7 +6,7 @@ import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
 import type { PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
-import { isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
+import { carryingAttempt, isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
 import { pageOf, publishedEvents } from '../domain/payment/history.ts'
 import { effectsOf } from '../domain/payment/plan.ts'
@@ -18,7 +18,7 @@ import type { Payment } from '../domain/payment/state.ts'
 import { timersOf } from '../domain/payment/timers.ts'
 import { assert } from '../runtime/assert.ts'
 import type { Random } from '../runtime/random.ts'
-import { type EntityKind, snakeCase } from './entity-kind.ts'
+import { type EntityKind, type PspReference, snakeCase } from './entity-kind.ts'
 
 export interface PaymentKindOptions {
   /** `refresh` reads it anew: a gateway may have heard of a merchant before this node has. */
@@ -56,6 +56,20 @@ function shopperRequest(state: Payment): RequestRecord {
     acceptedAt: state.updatedAt,
     ...(statusOf(state) !== 'pending' && { concludedSeq: state.seq }),
   }
+}
+
+/** Each once. A dispute is known at the PSP that has the money. */
+function pspReferencesOf(state: Payment): readonly PspReference[] {
+  const references: PspReference[] = []
+  const add = (connection: string, reference: string | undefined): void => {
+    if (reference === undefined) return
+    const isKnown = references.some((each) => each.reference === reference && each.connection === connection)
+    if (!isKnown) references.push({ connection, reference })
+  }
+  for (const { connection, pspReference } of operationsOf(state)) add(connection, pspReference)
+  const disputedAt = carryingAttempt(state) ?? state.attempts.at(-1)
+  for (const { pspReference } of state.disputes) if (disputedAt !== undefined) add(disputedAt.connection, pspReference)
+  return references
 }
 
 export function paymentKind(options: PaymentKindOptions): PaymentKind {
@@ -96,7 +110,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       )
       return lost ? { type: 'RecoverOperations' } : undefined
     },
-    directoryEntry: () => undefined,
+    projection: (state) => ({ pspReferences: pspReferencesOf(state) }),
     sequence: (state) => state.seq,
     updatedAt: (state) => state.updatedAt,
     isClosed: (state) => isClosed(state) || statusOf(state) === 'captured',

@@ -1,12 +1,13 @@
 /** Part of the journals' suite (journal-conformance.ts): entities, tails, snapshots and what is kept under cursors. */
 import { describe, expect, test } from 'vitest'
-import type { Ownership } from './journal.ts'
+import type { NoticeRow, Ownership, PspReferenceRow } from './journal.ts'
 import {
   acquireOne,
   advanceEventually,
   appendAll,
   farFuture,
   idOf,
+  nothingKept,
   recordOf,
   type JournalContext,
 } from './journal-testing.ts'
@@ -118,9 +119,30 @@ export function describeReads(context: () => JournalContext): void {
       epoch: own.epoch,
       from,
       to,
+      ...nothingKept,
       entities: [idOf(1)],
       timers: [timer(1, 'payment.expiry', 100)],
       merchants: [{ shard: 5, entity: idOf(1), merchant: 'mer_1', version: to, data: Buffer.from([to]) }],
+      pspReferences: [reference(1, `pi_${to}`)],
+      notices: [noticeOf(1, to === 1 ? {} : { status: 'delivered', payment: idOf(to) })],
+    })
+    const reference = (entity: number, text: string, connection = 'stripe-test'): PspReferenceRow => {
+      return { shard: 5, entity: idOf(entity), connection, reference: text }
+    }
+    const references = async (): Promise<readonly PspReferenceRow[]> =>
+      (await context().harness.pspReferences()).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    const notices = async (): Promise<readonly NoticeRow[]> =>
+      (await context().harness.notices()).toSorted((a, b) => (a.entity < b.entity ? -1 : 1))
+    const noticeOf = (entity: number, changes: Partial<NoticeRow> = {}): NoticeRow => ({
+      ...{
+        shard: 5,
+        entity: idOf(entity),
+        connection: 'stripe-test',
+        notice: `evt_${entity}`,
+        type: 'charge.refunded',
+      },
+      ...{ status: 'received', reason: null, payment: null, receivedAt: 1_767_225_600_000 },
+      ...changes,
     })
 
     test('opening gives cursor, tail, timers that are due and timers of open kinds', async () => {
@@ -132,7 +154,7 @@ export function describeReads(context: () => JournalContext): void {
         timer(3, 'payment.call', 900),
         timer(3, 'payment.other', 900),
       ]
-      const advance = { shard: 5, epoch: 1, from: 0, to: 2, entities: [idOf(2), idOf(3)], timers, merchants: [] }
+      const advance = { shard: 5, epoch: 1, from: 0, to: 2, ...nothingKept, entities: [idOf(2), idOf(3)], timers }
       expect(await context().journal.advance([advance])).toEqual([])
       const [opened] = await context().journal.open([own], 500, ['payment.call'])
       expect(opened?.ownership).toEqual(own)
@@ -147,7 +169,7 @@ export function describeReads(context: () => JournalContext): void {
     test('an entity in an advance has all its timers replaced, the others keep theirs', async () => {
       const own = await acquireOne(context().journal, 5)
       await appendAll(context().journal, own, [recordOf(5, 1, 1)])
-      const base = { shard: 5, epoch: 1, merchants: [] }
+      const base = { shard: 5, epoch: 1, ...nothingKept }
       const first = [timer(1, 'a', 1), timer(1, 'b', 2, 'x'), timer(2, 'a', 3), timer(3, 'a', 4)]
       await context().journal.advance([
         { ...base, from: 0, to: 1, entities: [idOf(1), idOf(2), idOf(3)], timers: first },
@@ -164,11 +186,13 @@ export function describeReads(context: () => JournalContext): void {
       const [five, six] = owned as [Ownership, Ownership]
       const refused = await context().journal.advance([
         advanceOf(five, 1, 3),
-        { shard: 6, epoch: six.epoch, from: 0, to: 1, entities: [], timers: [], merchants: [] },
+        { shard: 6, epoch: six.epoch, from: 0, to: 1, ...nothingKept },
       ])
       expect(refused).toEqual([5])
       expect(await context().journal.timersDue([5], farFuture)).toEqual([])
       expect(await context().harness.merchants()).toEqual(new Map())
+      expect(await references()).toEqual([])
+      expect(await notices()).toEqual([])
       const opened = await context().journal.open(owned, 0, [])
       expect(opened.map(({ cursor }) => cursor)).toEqual([0, 1])
     })
@@ -188,6 +212,8 @@ export function describeReads(context: () => JournalContext): void {
       expect(await advanceEventually(context().node, advanceOf(mine, 2, 3))).toEqual([5])
       expect(await other.journal.timersDue([5], farFuture)).toEqual([timer(1, 'payment.expiry', 200)])
       expect(await context().harness.merchants()).toEqual(new Map([['mer_1', 2]]))
+      expect(await references()).toEqual([reference(1, 'pi_1'), reference(1, 'pi_2')])
+      expect(await notices()).toEqual([noticeOf(1, { status: 'delivered', payment: idOf(2) })])
     })
 
     test('a move that was made already counts as done when it is repeated', async () => {
@@ -214,11 +240,46 @@ export function describeReads(context: () => JournalContext): void {
         version,
         data: Buffer.from([version]),
       })
-      const base = { shard: 5, epoch: own.epoch, entities: [], timers: [] }
+      const base = { shard: 5, epoch: own.epoch, ...nothingKept }
       await context().journal.advance([{ ...base, from: 0, to: 1, merchants: [merchant(2), merchant(4), merchant(3)] }])
       expect(await context().harness.merchants()).toEqual(new Map([['mer_1', 4]]))
       await context().journal.advance([{ ...base, from: 1, to: 2, merchants: [merchant(3)] }])
       expect(await context().harness.merchants()).toEqual(new Map([['mer_1', 4]]))
+    })
+
+    test('a PSP’s reference belongs to the first entity that has it, and to another one at another connection', async () => {
+      const own = await acquireOne(context().journal, 5)
+      await appendAll(context().journal, own, [recordOf(5, 1, 1)])
+      const base = { shard: 5, epoch: own.epoch, ...nothingKept }
+      const first = [
+        reference(1, 'pi_1'),
+        reference(1, 'ch_1'),
+        reference(2, 'pi_1'),
+        reference(2, 'pi_1', 'stripe-2-test'),
+      ]
+      expect(await context().journal.advance([{ ...base, from: 0, to: 1, pspReferences: first }])).toEqual([])
+      const second = [reference(3, 'ch_1'), reference(3, 're_1')]
+      expect(await context().journal.advance([{ ...base, from: 1, to: 2, pspReferences: second }])).toEqual([])
+      expect(await references()).toEqual([
+        reference(2, 'pi_1', 'stripe-2-test'),
+        reference(1, 'ch_1'),
+        reference(1, 'pi_1'),
+        reference(3, 're_1'),
+      ])
+    })
+
+    test('a notice has one row, which says what became of it last', async () => {
+      const own = await acquireOne(context().journal, 5)
+      await appendAll(context().journal, own, [recordOf(5, 1, 1), recordOf(5, 2, 1)])
+      const base = { shard: 5, epoch: own.epoch, ...nothingKept }
+      const received = [noticeOf(1), noticeOf(2)]
+      expect(await context().journal.advance([{ ...base, from: 0, to: 1, notices: received }])).toEqual([])
+      expect(await notices()).toEqual(received)
+      const delivered = noticeOf(1, { status: 'delivered', payment: idOf(77) })
+      const orphaned = noticeOf(2, { status: 'orphaned', reason: 'payment_unknown' })
+      expect(await context().journal.advance([{ ...base, from: 1, to: 2, notices: [delivered] }])).toEqual([])
+      expect(await context().journal.advance([{ ...base, from: 2, to: 3, notices: [orphaned] }])).toEqual([])
+      expect(await notices()).toEqual([delivered, orphaned])
     })
 
     test('opening leaves out a shard that was taken again meanwhile', async () => {
@@ -230,4 +291,8 @@ export function describeReads(context: () => JournalContext): void {
       ])
     })
   })
+}
+
+function nameOf({ connection, reference }: PspReferenceRow): string {
+  return `${connection} ${reference}`
 }

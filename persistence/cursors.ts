@@ -1,5 +1,5 @@
 /**
- * What is kept under a shard's cursor: timers and the merchants' directory. A cursor moves by compare-and-set on its old
+ * What is kept under a shard's cursor: timers, the merchants' directory, PSP references and notices. A cursor moves by compare-and-set on its old
  * position, at its owner's epoch, in the one statement that also writes what it guards; shards whose cursor stands
  * elsewhere, or that have another owner, are left out whole. So is a node that is ahead of a database that lost rows: its
  * cursor would hide what is written there anew from the next owner.
@@ -19,7 +19,7 @@ import type {
   TimerRow,
 } from '../actors/journal.ts'
 import { assert } from '../runtime/assert.ts'
-import { byteaArray, byteaArrayOfHex } from './binary-arrays.ts'
+import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
 import type { DatabasePool } from './database-pool.ts'
 import { assertGapless, rowColumns, type StoredRow, toRow } from './reads.ts'
 
@@ -63,7 +63,7 @@ export async function openShards(
       const rows = tailOf.get(ownership.shard) ?? []
       const [first] = rows
       if (first === undefined) return []
-      const tail = rows.flatMap(({ cursor: _, position, ...row }): JournalRow[] =>
+      const tail = rows.flatMap(({ cursor: _cursor, position, ...row }): JournalRow[] =>
         position === null ? [] : [toRow({ ...row, position })],
       )
       assertGapless(tail, first.cursor)
@@ -121,6 +121,20 @@ const advanceText = `
     JOIN moved USING (shard) ORDER BY m.merchant
     ON CONFLICT (merchant) DO UPDATE SET version = excluded.version, data = excluded.data
       WHERE merchant.version < excluded.version
+  ), referenced AS (
+    INSERT INTO psp_ref (connection, reference, shard, entity)
+    SELECT r.connection, r.reference, r.shard, r.entity
+    FROM unnest($17::int[], $18::bytea[], $19::text[], $20::text[]) AS r (shard, entity, connection, reference)
+    JOIN moved USING (shard) ORDER BY r.connection, r.reference, r.shard
+    ON CONFLICT DO NOTHING
+  ), noticed AS (
+    INSERT INTO psp_notice (shard, entity, connection, notice, type, status, reason, payment, received_at)
+    SELECT n.* FROM unnest($21::int[], $22::bytea[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::bytea[], $29::bigint[])
+      AS n (shard, entity, connection, notice, type, status, reason, payment, received_at)
+    JOIN moved USING (shard) ORDER BY n.shard, n.entity
+    ON CONFLICT (shard, entity) DO UPDATE SET status = excluded.status, reason = excluded.reason, payment = excluded.payment
+      WHERE (psp_notice.status, psp_notice.reason, psp_notice.payment)
+        IS DISTINCT FROM (excluded.status, excluded.reason, excluded.payment)
   )
   SELECT a.shard FROM asked a
   WHERE a.shard NOT IN (SELECT shard FROM moved)
@@ -145,6 +159,8 @@ export async function advanceCursors(
     assert(replaced.has(`${shard}/${entity}`), 'timers belong to entities that are replaced', { shard })
   }
   const merchants = newest(advances.flatMap((advance) => advance.merchants))
+  const pspReferences = advances.flatMap((advance) => advance.pspReferences)
+  const notices = advances.flatMap((advance) => advance.notices)
   const rows = await pool.query<{ shard: number }>({
     name: 'advance',
     text: advanceText,
@@ -165,6 +181,19 @@ export async function advanceCursors(
       merchants.map(({ merchant }) => merchant),
       merchants.map(({ version }) => version),
       byteaArray(merchants.map(({ data }) => data)),
+      int4Array(pspReferences.map(({ shard }) => shard)),
+      byteaArrayOfHex(pspReferences.map(({ entity }) => entity)),
+      textArray(pspReferences.map(({ connection }) => connection)),
+      textArray(pspReferences.map(({ reference }) => reference)),
+      int4Array(notices.map(({ shard }) => shard)),
+      byteaArrayOfHex(notices.map(({ entity }) => entity)),
+      textArray(notices.map(({ connection }) => connection)),
+      textArray(notices.map(({ notice }) => notice)),
+      textArray(notices.map(({ type }) => type)),
+      textArray(notices.map(({ status }) => status)),
+      textArray(notices.map(({ reason }) => reason)),
+      byteaArray(notices.map(({ payment }) => (payment === null ? null : Buffer.from(payment, 'hex')))),
+      int8Array(notices.map(({ receivedAt }) => receivedAt)),
     ],
   })
   return rows.map(({ shard }) => shard)

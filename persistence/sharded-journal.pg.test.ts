@@ -8,6 +8,7 @@ import {
   describeJournal,
   idOf,
   kindsOf,
+  nothingKept,
   recordOf,
 } from '../actors/journal-conformance.ts'
 import { type Postgres, startPostgres } from '../test/support/postgres.ts'
@@ -62,7 +63,7 @@ describe('one of two servers', () => {
     await expect(journal.proveOwnership(high)).rejects.toMatchObject({ code: 'journal_unavailable' })
     await expect(journal.load({ shard: 6, entity: idOf(2) })).rejects.toMatchObject({ code: 'journal_unavailable' })
     const [opened] = await journal.open([low], 0, [])
-    const advance = { shard: 5, epoch: 1, from: opened?.cursor ?? 0, to: 2, entities: [], timers: [], merchants: [] }
+    const advance = { shard: 5, epoch: 1, from: opened?.cursor ?? 0, to: 2, ...nothingKept }
     expect(await journal.advance([advance])).toEqual([])
     expect(await journal.timersDue([5, 6], 1)).toEqual([])
     const other = await harness.start('node-2')

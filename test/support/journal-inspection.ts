@@ -1,6 +1,6 @@
 /** For tests: looks into a journal database and meddles with it from outside, past journals and proxies. */
 import { Client } from 'pg'
-import type { JournalRow } from '../../actors/journal.ts'
+import type { JournalRow, NoticeRow, PspReferenceRow } from '../../actors/journal.ts'
 import { safeIntegerTypes } from '../../persistence/int8.ts'
 import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
 
@@ -8,6 +8,8 @@ export interface JournalInspection {
   readonly admin: Client
   rows(shard: number): Promise<readonly JournalRow[]>
   merchants(): Promise<ReadonlyMap<string, number>>
+  pspReferences(): Promise<readonly PspReferenceRow[]>
+  notices(): Promise<readonly NoticeRow[]>
   loseRowsAfter(shard: number, position: number): Promise<void>
   raiseEpoch(shard: number): Promise<void>
   close(): Promise<void>
@@ -30,6 +32,19 @@ export async function inspectJournal(databaseUrl: string): Promise<JournalInspec
         'SELECT merchant, version FROM merchant',
       )
       return new Map(rows.map(({ merchant, version }) => [merchant, version]))
+    },
+    async pspReferences() {
+      const { rows } = await admin.query<PspReferenceRow>(
+        "SELECT shard, encode(entity, 'hex') AS entity, connection, reference FROM psp_ref",
+      )
+      return rows
+    },
+    async notices() {
+      const { rows } = await admin.query<NoticeRow>(
+        `SELECT shard, encode(entity, 'hex') AS entity, connection, notice, type, status, reason,
+          encode(payment, 'hex') AS payment, received_at AS "receivedAt" FROM psp_notice`,
+      )
+      return rows
     },
     async loseRowsAfter(shard, position) {
       await admin.query('DELETE FROM journal WHERE shard = $1 AND position > $2', [shard, position])

@@ -93,6 +93,8 @@ export async function shardedHarness(serverUrls: readonly [string, string]): Pro
     async merchants() {
       return new Map([...(await low.merchants()), ...(await high.merchants())])
     },
+    pspReferences: async () => [...(await low.pspReferences()), ...(await high.pspReferences())],
+    notices: async () => [...(await low.notices()), ...(await high.notices())],
     loseRowsAfter: (shard, position) => inspectionOf(shard).loseRowsAfter(shard, position),
     raiseEpoch: (shard) => inspectionOf(shard).raiseEpoch(shard),
     async close() {
