@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify'
 import { httpLimits } from '../runtime/limits.ts'
 import { findCardNumber } from './card-number.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from '../runtime/json.ts'
 import { RefusalError } from './problem.ts'
 
 /** Spelled out, compared in lower case: no parser of media types stands between a request and its validation. */

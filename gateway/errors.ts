@@ -6,7 +6,7 @@
 import type { PaymentRejectionCode } from '../domain/payment/rejections.ts'
 import type { PaymentFailure } from '../domain/payment/state.ts'
 import type { KeyRefusal } from './idempotency.ts'
-import type { JsonRefusalCode } from './json.ts'
+import type { JsonRefusalCode } from '../runtime/json.ts'
 
 export type ErrorType =
   | 'invalid_request_error'

@@ -1,5 +1,5 @@
 /**
- * Reads a request body as JSON, stricter than `JSON.parse`: what two readers could understand differently is refused,
+ * Reads a message from outside as JSON, stricter than `JSON.parse`: what two readers could understand differently is refused,
  * because one of them may be the one that charges.
  *
  * Refused beside invalid JSON: a key twice, `__proto__` as a key, numbers in any but their canonical form (`1e2`, `1.0`,
