@@ -41,9 +41,11 @@ export interface RecordDelivery {
   readonly delivery: Delivery
 }
 
-/** The timer fell due, or a new owner found the notice not handed over yet. */
+/** A timer fell due, or a new owner found the notice not handed over yet. */
 export interface DeliverAgain {
   readonly type: 'DeliverAgain'
+  /** A new owner does not wait until it is due: whoever was handing it over is gone. */
+  readonly atOnce: boolean
 }
 
 /** A query. */
@@ -68,14 +70,25 @@ export type InboxAnswer =
 
 export type InboxEvent =
   | { readonly type: 'NoticeReceived'; readonly connection: string; readonly mode: Mode; readonly notice: Notice }
+  /** It is being handed over; begun anew where nobody has told what came of it after `patienceMs`. */
+  | { readonly type: 'NoticeDeliveryBegun'; readonly patienceMs: number }
   | { readonly type: 'NoticeDelivered'; readonly payment: string }
   /** Handed over again after `pauseMs`. */
   | { readonly type: 'NoticePostponed'; readonly reason: string; readonly pauseMs: number }
-  | { readonly type: 'NoticeOrphaned'; readonly reason: OrphanReason }
+  /** Where `lookAgainMs` is there, its payment is looked for once more after that. */
+  | { readonly type: 'NoticeOrphaned'; readonly reason: OrphanReason; readonly lookAgainMs?: number }
   /** Nothing of a payment changes by it. */
   | { readonly type: 'NoticeKept' }
   /** Another body came under the same identity, signed as well: kept as a digest, for people. */
   | { readonly type: 'NoticeAltered'; readonly digest: string }
+
+export type Standing =
+  /** `deliverAt`: unix milliseconds; when it is handed over again. `tries`: how many came to nothing. */
+  | { readonly status: 'received'; readonly deliverAt: number; readonly tries: number }
+  | { readonly status: 'delivered'; readonly payment: string }
+  /** `lookAgainAt`: unix milliseconds. */
+  | { readonly status: 'orphaned'; readonly reason: OrphanReason; readonly lookAgainAt?: number }
+  | { readonly status: 'kept' }
 
 /** What an inbox keeps. */
 export interface InboxNotice {
@@ -84,15 +97,22 @@ export interface InboxNotice {
   readonly notice: Notice
   /** Unix milliseconds. */
   readonly receivedAt: number
-  readonly standing:
-    | { readonly status: 'received'; readonly deliverAt: number; readonly tries: number }
-    | { readonly status: 'delivered'; readonly payment: string }
-    | { readonly status: 'orphaned'; readonly reason: OrphanReason }
-    | { readonly status: 'kept' }
+  readonly standing: Standing
+  /** How often no payment was found for it though all had been looked at. */
+  readonly searches: number
   /** Digests of other bodies that came under its identity, bounded. */
   readonly alterations: readonly string[]
   readonly seq: number
   readonly updatedAt: number
+}
+
+/** `deliver`: it has to be handed over. `look_again`: it is an orphan whose payment may be known by then. */
+export type InboxTimerKind = 'deliver' | 'look_again'
+
+export interface InboxTimer {
+  readonly kind: InboxTimerKind
+  /** Unix milliseconds. */
+  readonly due: number
 }
 
 /** What is to be done once a decision is durable. */
