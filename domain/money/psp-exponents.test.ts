@@ -65,3 +65,43 @@ describe('Stripe’s minor units', () => {
     expect(currencyExponent('MGA')).toBe(2)
   })
 })
+
+describe('Adyen’s minor units', () => {
+  it('are ours but for four currencies', () => {
+    for (const code of ['EUR', 'HUF', 'JPY', 'KRW', 'UGX', 'KWD', 'IQD', 'TND', 'MGA']) {
+      expect(toPspMinor('adyen', 1234, code), code).toBe(1234)
+      expect(fromPspMinor('adyen', 1234, code), code).toBe(1234)
+    }
+    for (const code of ['CLP', 'ISK']) {
+      expect(toPspMinor('adyen', 5, code), code).toBe(500)
+      expect(fromPspMinor('adyen', 500, code), code).toBe(5)
+      expect(fromPspMinor('adyen', 550, code), code).toBeUndefined()
+    }
+    for (const code of ['CVE', 'IDR']) {
+      expect(toPspMinor('adyen', 500, code), code).toBe(5)
+      expect(toPspMinor('adyen', 550, code), code).toBeUndefined()
+      expect(fromPspMinor('adyen', 5, code), code).toBe(500)
+    }
+  })
+
+  it('do not exist for fund codes, nor for codes that nobody has', () => {
+    for (const code of ['CLF', 'UYW', 'UYI', 'BOV', 'USN', 'MXV']) {
+      expect(toPspMinor('adyen', 1000, code), code).toBeUndefined()
+      expect(fromPspMinor('adyen', 1000, code), code).toBeUndefined()
+    }
+    expect(fromPspMinor('adyen', 1000, 'XXX')).toBeUndefined()
+  })
+
+  it('convert back to the same amount, or are refused', () => {
+    const amounts = fc
+      .constantFrom(...currencyCodes)
+      .chain((currency) => fc.tuple(fc.constant(currency), fc.integer({ min: 1, max: amountMinorMax(currency) })))
+    fc.assert(
+      fc.property(amounts, ([currency, amountMinor]) => {
+        const pspMinor = toPspMinor('adyen', amountMinor, currency)
+        if (pspMinor !== undefined) expect(fromPspMinor('adyen', pspMinor, currency)).toBe(amountMinor)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})

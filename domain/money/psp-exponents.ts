@@ -9,7 +9,7 @@ import { assert, unreachable } from '../../runtime/assert.ts'
 import { currencyExponent, isKnownCurrency } from './currency.ts'
 
 /** PSPs whose minor units are known here. */
-export type PspWithExponents = 'stripe'
+export type PspWithExponents = 'stripe' | 'adyen'
 
 interface PspUnit {
   /** Decimals of the PSP's minor unit. */
@@ -30,7 +30,13 @@ const stripeUnits: ReadonlyMap<string, PspUnit> = new Map([
   ...sharing('BHD JOD KWD OMR TND', { exponent: 3, step: 10 }),
   ...sharing('ISK UGX', { exponent: 2, step: 100 }),
 ])
-const stripeFundCodes: ReadonlySet<string> = new Set(['BOV', 'CHE', 'CHW', 'COU', 'MXV', 'USN'])
+const fundCodes: ReadonlySet<string> = new Set(['BOV', 'CHE', 'CHW', 'CLF', 'COU', 'MXV', 'USN', 'UYI', 'UYW'])
+
+/** Adyen counts in ISO minor units but for these four, where its own list of currencies is leading. */
+const adyenUnits: ReadonlyMap<string, PspUnit> = new Map([
+  ...sharing('CVE IDR', { exponent: 0, step: 1 }),
+  ...sharing('CLP ISK', { exponent: 2, step: 1 }),
+])
 
 function sharing(codes: string, unit: PspUnit): [string, PspUnit][] {
   return codes.split(' ').map((code) => [code, unit])
@@ -42,8 +48,10 @@ function unitOf(psp: PspWithExponents, currency: string): PspUnit | undefined {
     case 'stripe': {
       const unit = stripeUnits.get(currency)
       if (unit !== undefined) return unit
-      return isoExponent === 2 && !stripeFundCodes.has(currency) ? { exponent: 2, step: 1 } : undefined
+      return isoExponent === 2 && !fundCodes.has(currency) ? { exponent: 2, step: 1 } : undefined
     }
+    case 'adyen':
+      return fundCodes.has(currency) ? undefined : (adyenUnits.get(currency) ?? { exponent: isoExponent, step: 1 })
     default:
       return unreachable(psp)
   }
