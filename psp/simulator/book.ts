@@ -22,6 +22,7 @@ import { createInterface } from 'node:readline'
 import { assert } from '../../runtime/assert.ts'
 import type { ErrorFields } from './failure.ts'
 import type { StripeRecord } from './records.ts'
+import type { EventFact } from './stripe-events.ts'
 
 export type BookOperation = 'authorize' | 'capture' | 'void' | 'refund'
 
@@ -59,15 +60,23 @@ export interface StoredAnswer {
   readonly body: AnswerBody
 }
 
+/** An event by its id; what it shows are the records of its line. */
+export interface LineEvent extends EventFact {
+  readonly id: string
+}
+
 export interface BookLine {
   readonly at: number
-  readonly request_id: string
+  /** Null for what nobody asked for. */
+  readonly request_id: string | null
   readonly entries: readonly BookEntry[]
   /** New versions of records. */
   readonly records: readonly StripeRecord[]
   /** Ids given so far. */
   readonly ids: number
   readonly answer?: StoredAnswer
+  /** What Stripe tells of it, and the key of the API request that caused it. */
+  readonly events?: { readonly idempotency_key: string | null; readonly list: readonly LineEvent[] }
 }
 
 const newLine = 0x0a

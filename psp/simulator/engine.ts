@@ -10,13 +10,15 @@ import { assert } from '../../runtime/assert.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { concludeAction } from './authorization.ts'
 import type { AnswerBody, Book, BookEntry, BookLine, StoredAnswer } from './book.ts'
-import type { Effect, Execution } from './execution.ts'
+import { afterDue, Courses } from './courses.ts'
+import type { Call, Effect, Execution } from './execution.ts'
 import { type ErrorFields, StripeFailure } from './failure.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 import type { IdSource } from './ids.ts'
 import { canonical, type FormTree, Parameters } from './parameters.ts'
 import { type Description, describe, type PostRoute } from './routes.ts'
 import { Snapshot } from './snapshot.ts'
+import { newEvents, type StripeEventLog } from './stripe-events-log.ts'
 import type { World } from './world.ts'
 
 export interface PostRequest {
@@ -43,18 +45,24 @@ export type Admission =
   | { readonly kind: 'answered'; readonly answer: Answer }
   | { readonly kind: 'admitted'; readonly run: (injected?: InjectedError) => Answer }
 
+/** What a person changes who is not the API's client. */
+export type Change = Pick<Execution, 'records' | 'effects'>
+export type PersonsCall = Omit<Call, 'parameters'>
+
 export interface EngineOptions {
   readonly world: World
   readonly book: Book
   readonly ids: IdSource
   readonly idempotency: IdempotencyStore
+  readonly events: StripeEventLog
   readonly clock: Clock
   /** The simulator's own address; known once it listens. */
   readonly publicUrl: () => string
 }
 
 /** Takes a line of the book into memory, at start and while running alike. */
-export function applyLine(line: BookLine, to: Pick<EngineOptions, 'world' | 'ids' | 'idempotency'>): void {
+export function applyLine(line: BookLine, to: Pick<EngineOptions, 'world' | 'ids' | 'idempotency' | 'events'>): void {
+  to.events.apply(line, to.world)
   to.world.apply(line.records)
   to.ids.resumeAfter(line.ids)
   if (line.answer !== undefined) {
@@ -66,16 +74,30 @@ const serverError: ErrorFields = { type: 'api_error', message: 'An unknown error
 
 export class Engine {
   readonly #options: EngineOptions
+  readonly #courses: Courses
 
   constructor(options: EngineOptions) {
     this.#options = options
+    const { world, clock } = options
+    this.#courses = new Courses({ world, clock, conclude: (id) => this.#conclude(id) })
+  }
+
+  /** Lets time go on for what the book holds. */
+  start(): void {
+    const { world } = this.#options
+    this.#courses.follow(world.charges())
+    this.#courses.follow(world.refunds())
+  }
+
+  stop(): void {
+    this.#courses.stop()
   }
 
   /** A request that is refused without being looked at, or never reaches the account: kept in the book, nothing else. */
   note(request: PostRequest, status: string, reference: string | null = request.route.intent): void {
     const { clock } = this.#options
     const entries = this.#refusal(request, status).map((entry) => ({ ...entry, psp_reference: reference }))
-    this.#write({ at: clock.now(), requestId: request.requestId, entries })
+    this.#write({ at: clock.now(), requestId: request.requestId, key: null, entries })
   }
 
   describe(request: PostRequest): Description {
@@ -122,16 +144,30 @@ export class Engine {
 
   /** The shopper's answer on the authentication page. False where the intent does not wait for one. */
   concludeAction(intent: string, succeeded: boolean): boolean {
+    const idempotencyKey = this.#options.world.intent(intent)?.authorizedBy?.idempotencyKey ?? null
+    return this.change((call) => concludeAction({ ...call, idempotencyKey }, intent, succeeded), idempotencyKey)
+  }
+
+  /**
+   * A change that no request of the API asks for: a person made it. False where there is nothing to change.
+   * @param idempotencyKey of the API's request that it goes back to, for the book.
+   */
+  change(make: (call: PersonsCall) => Change | undefined, idempotencyKey: string | null = null): boolean {
     const { world, ids, clock, publicUrl } = this.#options
     const at = clock.now()
-    const by = world.intent(intent)?.authorizedBy
-    const call = { world, ids, idempotencyKey: by?.idempotencyKey ?? null, now: seconds(at), publicUrl: publicUrl() }
-    const execution = concludeAction(call, intent, succeeded)
-    if (execution === undefined) return false
+    const made = make({ world, ids, idempotencyKey: null, now: seconds(at), publicUrl: publicUrl() })
+    if (made === undefined) return false
     const requestId = ids.next('req')
-    const entries = execution.effects.map((effect) => entryOf(effect, at, requestId, call.idempotencyKey))
-    this.#write({ at, requestId, entries, records: execution.records })
+    const entries = made.effects.map((effect) => entryOf(effect, at, requestId, idempotencyKey))
+    this.#write({ at, requestId, key: null, entries, records: made.records })
     return true
+  }
+
+  #conclude(id: string): void {
+    const { world, ids, clock } = this.#options
+    const record = world.charge(id) ?? world.refund(id)
+    const records = record === undefined ? [] : afterDue(record, world, ids)
+    this.#write({ at: clock.now(), requestId: null, key: null, entries: [], records })
   }
 
   #run(request: PostRequest, fingerprint: string, injected: InjectedError | undefined): Answer {
@@ -144,13 +180,13 @@ export class Engine {
 
     if (injected?.executed === false) {
       const answer = injected.status === 500 ? store(500, injectedBody) : undefined
-      this.#write({ at, requestId, entries: this.#refusal(request, `error_${injected.status}_before`), answer })
+      this.#write({ at, requestId, key, entries: this.#refusal(request, `error_${injected.status}_before`), answer })
       return this.#answer(injected.status, injectedBody, at)
     }
     const execution = this.#execute(request, at)
     if (execution instanceof StripeFailure && !execution.stored) {
       const body: AnswerBody = { kind: 'error', error: execution.fields, intent: execution.intent?.id ?? null }
-      this.#write({ at, requestId, entries: this.#refusal(request, statusOf(execution)) })
+      this.#write({ at, requestId, key, entries: this.#refusal(request, statusOf(execution)) })
       return this.#answer(execution.status, body, at)
     }
     const outcome = outcomeOf(execution)
@@ -160,7 +196,7 @@ export class Engine {
         : execution.effects.map((effect) => entryOf(effect, at, requestId, key))
     const stored = injected?.status === 500 ? store(500, injectedBody) : store(outcome.status, outcome.body)
     const records = execution instanceof StripeFailure ? [] : execution.records
-    this.#write({ at, requestId, entries, records, answer: stored })
+    this.#write({ at, requestId, key, entries, records, answer: stored })
     assert(
       outcome.body.kind === 'error' || world.intent(outcome.body.id) || world.refund(outcome.body.id),
       'what is answered exists',
@@ -189,14 +225,17 @@ export class Engine {
 
   #write(parts: {
     readonly at: number
-    readonly requestId: string
+    readonly requestId: string | null
+    /** The idempotency key of the request that caused it. */
+    readonly key: string | null
     readonly entries: readonly BookEntry[]
     readonly records?: BookLine['records']
     readonly answer?: StoredAnswer | undefined
   }): void {
-    const { book, ids } = this.#options
-    const { at, requestId, entries, records = [], answer } = parts
+    const { book, ids, world } = this.#options
+    const { at, requestId, key, entries, records = [], answer } = parts
     if (entries.length === 0 && records.length === 0 && answer === undefined) return
+    const list = newEvents(world, ids, records)
     const line: BookLine = {
       at,
       request_id: requestId,
@@ -204,9 +243,11 @@ export class Engine {
       records,
       ids: ids.count,
       ...(answer === undefined ? {} : { answer }),
+      ...(list.length === 0 ? {} : { events: { idempotency_key: key, list } }),
     }
     book.append(line)
     applyLine(line, this.#options)
+    this.#courses.follow(records)
   }
 
   #answer(status: number, body: AnswerBody, at: number): Answer {

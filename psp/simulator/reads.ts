@@ -11,10 +11,12 @@ import {
   refundStatusAt,
 } from './records.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
+import { type EventReads, listEvents, readEvent } from './stripe-events-reads.ts'
 import type { World } from './world.ts'
 
 export interface ReadCall {
   readonly world: World
+  readonly eventReads: EventReads
   readonly parameters: Parameters
   /** Unix seconds. */
   readonly now: number
@@ -33,10 +35,13 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
       return listRefunds(call)
     case '/v1/disputes':
       return listDisputes(call)
+    case '/v1/events':
+      return listEvents(call.parameters, call.eventReads)
     case '/v1/balance':
       return balance(call)
   }
-  const [, collection, id] = /^\/v1\/(payment_intents|charges|refunds|disputes)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
+  const [, collection, id] =
+    /^\/v1\/(payment_intents|charges|refunds|disputes|events)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
   if (collection === undefined || id === undefined) return undefined
   const context = contextOf(call)
   switch (collection) {
@@ -47,6 +52,9 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
     case 'charges':
       call.parameters.finish()
       return renderCharge(call.world.charge(id) ?? refuse('charge', id, 'charge'), context)
+    case 'events':
+      call.parameters.finish()
+      return readEvent(id, call.eventReads)
     case 'disputes':
       call.parameters.finish()
       return renderDispute(call.world.dispute(id) ?? refuse('dispute', id, 'dispute'), context)

@@ -87,7 +87,10 @@ export function renderIntent(record: IntentRecord, context: RenderContext, path 
 
 export function renderCharge(charge: ChargeRecord, context: RenderContext, path = ''): JsonObject {
   const refunds = context.refundsOf(charge.id).filter((refund) => refundStatusAt(refund, context.at) !== 'failed')
-  const refundedAmount = refunds.reduce((sum, refund) => sum + refund.amount, charge.released ? charge.amount : 0)
+  const refundedAmount = refunds.reduce(
+    (sum, refund) => sum + refund.amount,
+    charge.released ? charge.amount - charge.amountCaptured : 0,
+  )
   const failed = charge.status === 'failed'
   return {
     id: charge.id,

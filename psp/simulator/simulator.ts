@@ -15,6 +15,7 @@ import { IdempotencyStore } from './idempotency.ts'
 import { IdSource } from './ids.ts'
 import { addPages } from './pages.ts'
 import { addStripeEdge } from './stripe-edge.ts'
+import { StripeEventLog } from './stripe-events-log.ts'
 import { World } from './world.ts'
 
 export interface SimulatorOptions {
@@ -48,12 +49,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const idempotency = new IdempotencyStore()
   const behaviours = new Behaviours(seededRandom(seed))
   behaviours.replace(options.behaviour ?? [])
-  const book = await Book.open(directory, (line) => applyLine(line, { world, ids, idempotency }))
+  const events = new StripeEventLog(() => undefined)
+  const book = await Book.open(directory, (line) => applyLine(line, { world, ids, idempotency, events }))
 
   let url = ''
-  const engine = new Engine({ world, book, ids, idempotency, clock, publicUrl: () => options.publicUrl ?? url })
+  const engine = new Engine({ world, book, ids, idempotency, events, clock, publicUrl: () => options.publicUrl ?? url })
   const app = fastify({ forceCloseConnections: true, bodyLimit: 256 * 1024, keepAliveTimeout: 72_000 })
-  addStripeEdge(app, { engine, behaviours, world, ids, clock })
+  const eventReads = { events, standing: () => ({ pending: 0, failed: 0 }) }
+  addStripeEdge(app, { engine, behaviours, world, eventReads, ids, clock })
   addAdmin(app, { book, behaviours, engine })
   addPages(app, { world, book, engine, clock })
   try {
@@ -62,11 +65,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     book.close()
     throw error
   }
+  engine.start()
   return {
     url,
     adminUrl: `${url}/_admin`,
     async close() {
       await app.close()
+      engine.stop()
       book.close()
     },
   }

@@ -7,17 +7,20 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Behaviours, Misbehaviour } from './behaviour.ts'
 import type { Answer, Engine, InjectedError, PostRequest } from './engine.ts'
 import { type ErrorFields, StripeFailure } from './failure.ts'
+import { isBefore, reset, sendJson, sendOrSpoil, singleHeader, sleep, splitUrl } from './faulty-reply.ts'
 import type { IdSource } from './ids.ts'
 import { decodeForm, Parameters } from './parameters.ts'
 import { read } from './reads.ts'
 import { type JsonObject, renderError } from './render.ts'
 import { postRoute } from './routes.ts'
+import type { EventReads } from './stripe-events-reads.ts'
 import type { World } from './world.ts'
 
 export interface StripeEdgeOptions {
   readonly engine: Engine
   readonly behaviours: Behaviours
   readonly world: World
+  readonly eventReads: EventReads
   readonly ids: IdSource
   readonly clock: Clock
 }
@@ -26,7 +29,7 @@ const latestVersion = '2026-10-28.endive'
 const keyLengthMax = 255
 
 export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions): void {
-  const { engine, behaviours, world, ids, clock } = options
+  const { engine, behaviours, world, eventReads, ids, clock } = options
 
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, body)
@@ -38,12 +41,12 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     handler: async (request, reply) => {
       const requestId = ids.next('req')
       void reply.header('request-id', requestId)
-      void reply.header('stripe-version', single(request.headers['stripe-version']) ?? latestVersion)
+      void reply.header('stripe-version', singleHeader(request.headers['stripe-version']) ?? latestVersion)
       try {
         authenticate(request)
         return request.method === 'POST' ? await post(request, reply, requestId) : await get(request, reply)
       } catch (failure) {
-        if (failure instanceof StripeFailure) return send(reply, failure.status, errorBody(failure.fields))
+        if (failure instanceof StripeFailure) return sendJson(reply, failure.status, errorBody(failure.fields))
         throw failure
       }
     },
@@ -62,7 +65,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     const answer = (): Answer => {
       const parameters = new Parameters(decodeForm(query))
       const now = Math.floor(clock.now() / 1000)
-      const body = request.method === 'GET' ? read(path, { world, parameters, now }) : undefined
+      const body = request.method === 'GET' ? read(path, { world, eventReads, parameters, now }) : undefined
       if (body === undefined) throw unknownUrl(request.method, path)
       return { status: 200, body: JSON.stringify(body), replayed: false }
     }
@@ -74,7 +77,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
 
   async function post(request: FastifyRequest, reply: FastifyReply, requestId: string): Promise<FastifyReply> {
     const [path, query] = splitUrl(request.url)
-    const idempotencyKey = single(request.headers['idempotency-key']) ?? null
+    const idempotencyKey = singleHeader(request.headers['idempotency-key']) ?? null
     if (idempotencyKey !== null && idempotencyKey.length > keyLengthMax) {
       throw refusal(400, 'Idempotency-Key is too long.')
     }
@@ -136,7 +139,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
         )
       case 'invalid_request_400':
         request.note(action)
-        return send(
+        return sendJson(
           reply,
           400,
           errorBody({ type: 'invalid_request_error', code: 'parameter_invalid', message: 'Invalid request.' }),
@@ -144,33 +147,12 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     }
   }
 
-  function answerWith(reply: FastifyReply, { action, shouldRetry }: Misbehaviour, answer: Answer): FastifyReply {
+  function answerWith(reply: FastifyReply, misbehaviour: Misbehaviour, answer: Answer): FastifyReply {
+    const { shouldRetry } = misbehaviour
     if (answer.replayed) void reply.header('idempotent-replayed', 'true')
     if (shouldRetry !== undefined) void reply.header('stripe-should-retry', String(shouldRetry))
-    switch (action) {
-      case 'timeout_after':
-        return reply.hijack()
-      case 'reset_after':
-        return reset(reply)
-      case 'cut_answer':
-        return cutAnswer(reply, answer)
-      case 'html_after':
-        return reply.code(200).type('text/html').send('<html><body><h1>200 OK</h1>upstream says hello</body></html>')
-      default:
-        return send(reply, answer.status, answer.body)
-    }
+    return sendOrSpoil(reply, misbehaviour, answer)
   }
-}
-
-/** What is decided before the request reaches the idempotency layer. */
-function isBefore({ action }: Misbehaviour): boolean {
-  return (
-    action === 'timeout_before' ||
-    action === 'reset_before' ||
-    action === 'rate_limit_429' ||
-    action === 'lock_timeout_429' ||
-    action === 'invalid_request_400'
-  )
 }
 
 /** A server error on a read or a replay: nothing is stored for it. */
@@ -198,26 +180,7 @@ function authenticate(request: FastifyRequest): void {
 
 function limited(reply: FastifyReply, { shouldRetry }: Misbehaviour, code: string, message: string): FastifyReply {
   if (shouldRetry !== undefined) void reply.header('stripe-should-retry', String(shouldRetry))
-  return send(reply, 429, errorBody({ type: 'invalid_request_error', code, message }))
-}
-
-function send(reply: FastifyReply, status: number, body: string): FastifyReply {
-  return reply.code(status).type('application/json').send(body)
-}
-
-function reset(reply: FastifyReply): FastifyReply {
-  reply.hijack()
-  reply.raw.socket?.resetAndDestroy()
-  return reply
-}
-
-/** Promises the whole answer, sends half of it, and resets the connection. */
-function cutAnswer(reply: FastifyReply, { status, body }: Answer): FastifyReply {
-  reply.hijack()
-  const bytes = Buffer.from(body)
-  reply.raw.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
-  reply.raw.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => reply.raw.socket?.resetAndDestroy())
-  return reply
+  return sendJson(reply, 429, errorBody({ type: 'invalid_request_error', code, message }))
 }
 
 function refusal(status: number, message: string): StripeFailure {
@@ -237,20 +200,4 @@ function errorBody(fields: ErrorFields): string {
     refundsOf: () => [],
   })
   return JSON.stringify(body)
-}
-
-function splitUrl(url: string): [path: string, query: string] {
-  const cut = url.indexOf('?')
-  return cut === -1 ? [url, ''] : [url.slice(0, cut), url.slice(cut + 1)]
-}
-
-function single(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header
-}
-
-async function sleep(clock: Clock, ms: number): Promise<void> {
-  if (ms <= 0) return
-  await new Promise<void>((resolve) => {
-    clock.schedule(ms, resolve)
-  })
 }

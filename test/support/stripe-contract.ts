@@ -23,6 +23,8 @@ interface Operation {
 }
 
 interface Description {
+  /** The class of `data.object` by event type. */
+  readonly 'x-event-types': Readonly<Record<string, string>>
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
 }
@@ -46,6 +48,18 @@ export function problemsOfAnswer(schema: string, value: unknown): string[] {
   validate(value)
   const problems = (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? ''}`)
   return [...problems, ...undeclaredFields({ $ref: ref }, value)]
+}
+
+/** What is wrong with an event, its envelope and what it shows; empty if nothing. */
+export function problemsOfEvent(event: { readonly type?: unknown; readonly data?: unknown }): string[] {
+  const schema = description['x-event-types'][String(event.type)]
+  if (schema === undefined) return [`${String(event.type)} is no event of Stripe's`]
+  const { object } = event.data as { object: unknown }
+  return [
+    ...problemsOfAnswer('Event', event),
+    ...problemsOfAnswer('EventByType', event),
+    ...problemsOfAnswer(schema, object),
+  ]
 }
 
 /** What is wrong with a request (a decoded form, or a decoded query); empty if nothing. */
