@@ -32,13 +32,16 @@ export async function proveOwnerships(
   return rows.map(({ mine }) => mine === true)
 }
 
-/** Only where the epoch is still the owner's, and the last row is the last one it knows of. */
-const releaseText = `
+/**
+ * Only where the epoch is still the owner's, and the last row is the last one it knows of. The last row is asked of what is
+ * given up, not of the owner row: that made a plan which looks at the tails of all shards, while this one is dark.
+ */
+export const releaseText = `
   WITH mine AS (
     SELECT o.shard, r.position
     FROM unnest($1::int[], $2::int[], $3::bigint[]) AS r (shard, epoch, position) JOIN shard_owner o USING (shard, epoch)
     WHERE o.released_at_position IS NULL
-      AND (SELECT j.position FROM journal j WHERE j.shard = o.shard ORDER BY j.position DESC LIMIT 1) = r.position
+      AND (SELECT j.position FROM journal j WHERE j.shard = r.shard ORDER BY j.position DESC LIMIT 1) = r.position
     ORDER BY o.shard FOR UPDATE OF o
   )
   UPDATE shard_owner o SET released_at_position = m.position FROM mine m WHERE o.shard = m.shard
