@@ -49,7 +49,7 @@ export interface StripePage<Item> {
   readonly hasMore: boolean
 }
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
 /** The answer's JSON object, or undefined where it is none: HTML, half an answer, a list. */
 export function parseObject(body: Uint8Array): Fields | undefined {
@@ -156,45 +156,55 @@ function readErrorFields(value: unknown): StripeError | undefined {
 }
 
 /** An expandable field: an id or the object. */
-function readCharge(value: unknown): StripeCharge | undefined {
+export function readCharge(value: unknown): StripeCharge | undefined {
   const charge = isFields(value) ? value : { id: value }
   const id = readId(charge['id'], 'ch_') ?? readId(charge['id'], 'py_')
   if (id === undefined) return undefined
   const details: unknown = charge['payment_method_details']
   const card = isFields(details) ? details['card'] : undefined
-  const captureBefore = isFields(card) ? readAmount(card['capture_before']) : undefined
+  const captureBefore = isFields(card) ? readTime(card['capture_before']) : undefined
   return { id, ...(captureBefore === undefined ? {} : { captureBefore }) }
 }
 
 function readRedirect(value: unknown): string | undefined {
   if (!isFields(value) || value['type'] !== 'redirect_to_url' || !isFields(value['redirect_to_url'])) return undefined
-  const url: unknown = value['redirect_to_url']['url']
-  if (typeof url !== 'string' || !URL.canParse(url)) return undefined
-  const { protocol } = new URL(url)
-  return protocol === 'https:' || protocol === 'http:' ? url : undefined
+  return readUrl(value['redirect_to_url']['url'])
 }
 
-function isFields(value: unknown): value is Fields {
+/** An address that a browser or a download may be sent to. */
+export function readUrl(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined
+  const { protocol } = new URL(value)
+  return protocol === 'https:' || protocol === 'http:' ? value : undefined
+}
+
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function readId(value: unknown, prefix: string): string | undefined {
+export function readId(value: unknown, prefix: string): string | undefined {
   return typeof value === 'string' && value.startsWith(prefix) && /^[A-Za-z0-9_]{4,255}$/.test(value)
     ? value
     : undefined
 }
 
 /** A status, code, currency or parameter name; never free text, which may hold anything. */
-function readToken(value: unknown): string | undefined {
+export function readToken(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z0-9_.[\]-]{1,128}$/.test(value) ? value : undefined
 }
 
-/** A count of minor units or a unix time. */
-function readAmount(value: unknown): number | undefined {
+/** A count of minor units. */
+export function readAmount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
-function readMetadata(value: unknown): Readonly<Record<string, string>> | undefined {
+/** Unix seconds, such that the milliseconds are a safe integer as well. */
+export function readTime(value: unknown): number | undefined {
+  const seconds = readAmount(value)
+  return seconds === undefined || seconds > 99_999_999_999 ? undefined : seconds
+}
+
+export function readMetadata(value: unknown): Readonly<Record<string, string>> | undefined {
   if (!isFields(value)) return undefined
   const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
   return Object.fromEntries(entries)

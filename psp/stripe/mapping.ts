@@ -102,6 +102,11 @@ function outcomeOfSuccess(call: PspCall, json: unknown): OperationOutcome {
 export function outcomeOfAuthorization(call: AuthorizeCall | CompleteCall, intent: StripeIntent): OperationOutcome {
   if (isForeign(call, intent.metadata)) return unknown('unreadable_answer')
   if (call.kind === 'complete' && intent.id !== call.pspReference) return unknown('unreadable_answer')
+  return authorizationOf(intent)
+}
+
+/** What an intent says of the authorization that it stands for, whoever asked. */
+export function authorizationOf(intent: StripeIntent): OperationOutcome {
   const pspReference = intent.id
   switch (intent.status) {
     case 'requires_capture':
@@ -132,7 +137,7 @@ function outcomeOfCaptureAnswer(call: CaptureCall, intent: StripeIntent): Operat
   switch (intent.status) {
     case 'succeeded':
     case 'requires_capture': // more captures may follow
-      return succeededCapture(call, intent)
+      return succeededCapture(call.operationId, intent)
     case 'processing':
       return { kind: 'accepted', pspReference: captureReference(intent) }
     default:
@@ -146,9 +151,9 @@ export function outcomeOfCaptureRead(call: CaptureCall, intent: StripeIntent): O
   const mine = intent.metadata[call.operationId] !== undefined
   switch (intent.status) {
     case 'succeeded':
-      return mine ? succeededCapture(call, intent) : refused('hard', 'already_captured')
+      return mine ? succeededCapture(call.operationId, intent) : refused('hard', 'already_captured')
     case 'requires_capture':
-      return mine && intent.amountReceived > 0 ? succeededCapture(call, intent) : { kind: 'absent' }
+      return mine && intent.amountReceived > 0 ? succeededCapture(call.operationId, intent) : { kind: 'absent' }
     case 'canceled':
       return refused('hard', 'authorization_canceled')
     case 'processing':
@@ -186,6 +191,11 @@ export function outcomeOfVoidRead(call: VoidCall, intent: StripeIntent): Operati
 export function outcomeOfRefund(call: RefundCall, refund: StripeRefund): OperationOutcome {
   if (isForeign(call, refund.metadata) || refund.intent !== call.authorizationReference)
     return unknown('unreadable_answer')
+  return refundOf(refund)
+}
+
+/** What a refund says of itself, whoever asked for it. */
+export function refundOf(refund: StripeRefund): OperationOutcome {
   const pspReference = refund.id
   switch (refund.status) {
     case 'succeeded': {
@@ -263,12 +273,12 @@ function succeeded(intent: StripeIntent, amount: number, facts: { readonly captu
   }
 }
 
-/** What this capture took: everything received, less what other captures of ours left word of. */
-function succeededCapture(call: CaptureCall, intent: StripeIntent): OperationOutcome {
+/** What this capture took: everything received, less what other captures of ours left word of. Without an id: none of ours. */
+export function succeededCapture(operationId: string | undefined, intent: StripeIntent): OperationOutcome {
   const pspReference = captureReference(intent)
   let others = 0
   for (const [key, value] of Object.entries(intent.metadata)) {
-    if (key.startsWith('cap_') && key !== call.operationId) others += Number(value)
+    if (key.startsWith('cap_') && key !== operationId) others += Number(value)
   }
   const money = ours(intent.amountReceived - others, intent.currency)
   if (money === undefined || money.amountMinor < 0) return unknown('unreadable_answer', { pspReference })
@@ -276,7 +286,7 @@ function succeededCapture(call: CaptureCall, intent: StripeIntent): OperationOut
     kind: 'succeeded',
     pspReference,
     ...money,
-    ...echo(intent.metadata[call.operationId] === undefined ? undefined : call.operationId),
+    ...echo(operationId !== undefined && intent.metadata[operationId] !== undefined ? operationId : undefined),
   }
 }
 
@@ -300,7 +310,8 @@ function isForeignAuthorization(call: VoidCall, intent: StripeIntent): boolean {
   return isForeign(call, intent.metadata) || (operation !== undefined && operation !== call.authorizationOperationId)
 }
 
-function ours(amount: number, currency: string): { amountMinor: number; currency: string } | undefined {
+/** Stripe's amount in our minor units, and our spelling of the currency; undefined where we have no such thing. */
+export function ours(amount: number, currency: string): { amountMinor: number; currency: string } | undefined {
   const code = currency.toUpperCase()
   const amountMinor = fromPspMinor('stripe', amount, code)
   return amountMinor === undefined ? undefined : { amountMinor, currency: code }
