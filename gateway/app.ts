@@ -21,6 +21,7 @@ import { paymentHistoryRoutes } from './routes/payment-history.ts'
 import { paymentRoutes } from './routes/payments.ts'
 import { refundRoutes } from './routes/refunds.ts'
 import { shopperReturnRoute } from './routes/shopper-return.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
 
 export function buildApp(deps: GatewayDeps): FastifyInstance {
   const edge: Edge = {
@@ -48,6 +49,7 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
     shopperReturnRoute(routes, edge)
     healthRoutes(routes, edge)
     documentRoutes(routes)
+    if (deps.webhooks !== undefined) webhookRoutes(routes, edge, deps.webhooks)
     done()
   })
   return app

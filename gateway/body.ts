@@ -20,7 +20,11 @@ export function readBody(app: FastifyInstance): void {
     const { 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers
     if (contentEncoding !== undefined && contentEncoding !== 'identity') {
       done(new RefusalError({ code: 'content_encoding_unsupported' }))
-    } else if (contentType !== undefined && !contentTypes.has(contentType.toLowerCase())) {
+    } else if (
+      contentType !== undefined &&
+      request.routeOptions.config.rawBody !== true &&
+      !contentTypes.has(contentType.toLowerCase())
+    ) {
       done(new RefusalError({ code: 'content_type_unsupported' }))
     } else {
       done()

@@ -13,6 +13,7 @@ import type { ApiVersion } from './api-version.ts'
 import type { ErrorCode } from './errors.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { RateLimiter, RateLimits } from './rate-limit.ts'
+import type { WebhookReceivers } from './webhooks/receivers.ts'
 
 export interface Readiness {
   readonly ready: boolean
@@ -38,6 +39,8 @@ export interface GatewayDeps {
   readonly log: Log
   /** What `/readyz` adds to the directory's freshness; asked at every probe, so it must be cheap. */
   readonly readiness: () => Readiness
+  /** Whose messages are taken under `/webhooks`; default: there is no such address. */
+  readonly webhooks?: WebhookReceivers
   /** Of this process; default: nobody looks. */
   readonly metrics?: Metrics
   /** Where docs/errors.md is served; default `docs/errors.md`. */
@@ -85,6 +88,8 @@ declare module 'fastify' {
     scope?: Scope
     /** A request without a body counts as one with `{}`. */
     bodyOptional?: boolean
+    /** The route reads its body itself, of whatever content type. */
+    rawBody?: boolean
     /** What the document of the API says the route can answer. */
     errors?: readonly ErrorCode[]
   }

@@ -74,6 +74,16 @@ for (const [tier, { perSecond, burst }] of Object.entries(rateLimits)) {
   assert(burst >= perSecond, 'a bucket holds at least one second of requests', { tier })
 }
 
+/** What PSPs push, at each gateway. */
+export const webhookLimits = {
+  /** Messages that are being read, verified or stored; beyond it: 503. With the longest bodies they hold 256 MiB. */
+  inFlightMax: 1_000,
+  /** How long storing one may take; then 503. Shorter than PSPs wait for an answer (Adyen: 10 s). */
+  storeMs: 8_000,
+  /** What is not taken is logged once in this time for each connection and reason. */
+  logEveryMs: 10_000,
+} as const
+
 /** Copies of the merchants' configuration in gateways and nodes. */
 export const directoryLimits = {
   /** How often changes are asked for; a revoked key stops working within twice this. */
