@@ -1,10 +1,11 @@
 /**
- * Ids in Stripe's form, each from the seed and a counter: repeatable, and never given twice, also not by a simulator that
+ * Ids in the PSPs' forms, each from the seed and a counter: repeatable, and never given twice, also not by a simulator that
  * was restarted on its book (the counter is in the book).
  */
 import { createHash } from 'node:crypto'
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const upperCase = alphabet.slice(0, 36)
 
 export class IdSource {
   readonly #seed: string
@@ -27,10 +28,19 @@ export class IdSource {
 
   /** `pi_3…`: the prefix, and 24 characters. */
   next(prefix: string): string {
+    return `${prefix}_3${this.#text(23, alphabet)}`
+  }
+
+  /** Adyen's form: 16 upper-case letters and digits. */
+  nextReference(): string {
+    return this.#text(16, upperCase)
+  }
+
+  #text(length: number, characters: string): string {
     this.#count += 1
     const bytes = createHash('sha256').update(`${this.#seed}:${this.#count}`).digest()
-    let text = '3'
-    for (let index = 0; index < 23; index += 1) text += alphabet[(bytes[index] ?? 0) % alphabet.length]
-    return `${prefix}_${text}`
+    let text = ''
+    for (const byte of bytes.subarray(0, length)) text += characters[byte % characters.length]
+    return text
   }
 }
