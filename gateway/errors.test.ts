@@ -64,6 +64,10 @@ const rejections: [PaymentRejection, number, string, object?][] = [
   [{ code: 'operation_unknown' }, 404, 'operation_unknown'],
   [{ code: 'second_approver_required' }, 403, 'second_approver_required'],
   [{ code: 'evidence_required' }, 400, 'evidence_required'],
+  [{ code: 'proposal_exists' }, 409, 'proposal_exists'],
+  [{ code: 'no_proposal' }, 409, 'no_proposal'],
+  [{ code: 'resolution_too_early' }, 409, 'resolution_too_early', { retryable: true }],
+  [{ code: 'notice_not_ours' }, 404, 'notice_not_ours'],
 ]
 
 describe('the table of errors', () => {

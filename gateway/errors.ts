@@ -329,7 +329,20 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   action_nonce_mismatch: entry(404, 'invalid_request_error', 'No such action', 'There is nothing at this path.', {
     as: 'route_not_found',
   }),
-  operation_unknown: entry(404, 'invalid_request_error', 'No such operation', 'The payment has no such operation.'),
+  operation_unknown: entry(
+    404,
+    'invalid_request_error',
+    'No such operation',
+    'The payment has no such operation, or its outcome is known.',
+  ),
+  proposal_exists: conflict('Proposal exists', 'A ruling on this operation waits for a second person already.'),
+  no_proposal: conflict('No proposal', 'No ruling on this operation waits for a second person.'),
+  resolution_too_early: conflict(
+    'Ruling too early',
+    'The request may still reach the PSP, so it cannot be ruled absent yet.',
+    { retryable: true },
+  ),
+  notice_not_ours: entry(404, 'invalid_request_error', 'Not of this payment', 'The notice is about another payment.'),
 
   // What became of it
   card_declined: entry(402, 'card_error', 'Card declined', 'The card was declined.'),

@@ -23,7 +23,7 @@ export function transfersOf(before: Payment | undefined, events: readonly Paymen
   for (const [index, refund] of after.refunds.entries()) postRefund(transfers, before?.refunds[index], refund)
   for (const [index, dispute] of after.disputes.entries()) {
     const earlier = before?.disputes[index]
-    if (earlier !== dispute) postDispute(transfers, earlier, dispute, connectionOf(after))
+    if (earlier !== dispute) postDispute(transfers, earlier, dispute, connectionOf(after, dispute.attemptId))
   }
   for (const event of events) {
     if (event.type === 'SettlementLineRecorded') postSettlementLine(transfers, event, connectionOf(after))
@@ -157,8 +157,10 @@ function postSettlementLine(
   post(transfers, { debit: 'settlement_in_transit', credit: 'psp_receivable', ...about }, line.netMinor)
 }
 
-/** The connection that carries the payment's money: that of its last authorization. */
-function connectionOf(payment: Payment): string {
+/** The connection of the attempt; where none is named, that which carries the payment's money: of its last authorization. */
+function connectionOf(payment: Payment, attemptId?: string): string {
+  const named = payment.attempts.find(({ id }) => id === attemptId)
+  if (named !== undefined) return named.connection
   const carrying = payment.attempts.findLast((attempt) => attempt.authorizedMinor > 0 && !attempt.unwanted)
   return (carrying ?? payment.attempts.at(-1))?.connection ?? ''
 }

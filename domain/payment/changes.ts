@@ -4,7 +4,7 @@
  */
 import { assert } from '../../runtime/assert.ts'
 import type { RowMeta } from '../decision.ts'
-import { carryingAttempt, findOperation, heldMinor, isClosed } from './derive.ts'
+import { findOperation, heldMinor, isClosed } from './derive.ts'
 import type { CallTerms, PaymentEvent } from './events.ts'
 import type { NextAction, OperationStatus } from './operations.ts'
 import { inquiryPauseMs, seenFactsMax } from './policy.ts'
@@ -151,6 +151,8 @@ export function doubted(
     inquiries,
     nextInquiryAt: meta.at + inquiryPauseMs(inquiries),
     repeatIsUseless: (before?.repeatIsUseless ?? false) || event.repeatIsUseless === true,
+    ...((before?.overdue === true || operation.status === 'accepted') && { overdue: true as const }),
+    ...(before?.proposal !== undefined && { proposal: before.proposal }),
   }
 }
 
@@ -219,7 +221,7 @@ export function voided(state: Payment, id: string, meta: RowMeta): Payment {
 /** Row 27: a void or an expiry in the PSP's own pages ends the authorization; captures and refunds follow as operations. */
 export function external(state: Payment, event: Extract<PaymentEvent, { type: 'ExternalOperationRecorded' }>): Payment {
   if (event.kind !== 'void' && event.kind !== 'authorization_expired') return state
-  const attempt = carryingAttempt(state)
+  const attempt = state.attempts.find(({ id }) => id === event.attemptId)
   return attempt === undefined ? state : released(state, attempt.id, heldMinor(state, attempt))
 }
 

@@ -3,7 +3,7 @@ import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
 import type { Notice } from '../inbox/notice.ts'
 import type { PageRequest } from './history.ts'
-import type { OperationOutcome, PaymentMethod, RefundReason } from './operations.ts'
+import type { OperationOutcome, PaymentMethod, RefundReason, RuledOutcome } from './operations.ts'
 import type { CaptureMethod } from './state.ts'
 
 /** What every merchant command carries so that a repeat is known as one. */
@@ -67,7 +67,11 @@ export interface CompleteAction {
   readonly type: 'CompleteAction'
   readonly attemptId: string
   readonly nonce: string
+  /** What the PSP gave the shopper for us, where it did (Adyen); at most {@link redirectResultLengthMax} characters. */
+  readonly redirectResult?: string
 }
+
+export const redirectResultLengthMax = 4096
 
 export type FactSource = 'response' | 'inquiry' | 'webhook' | 'report'
 
@@ -148,15 +152,33 @@ export interface RecordNotice {
   readonly notice: Pick<Notice, 'id' | 'type' | 'subject' | 'fact'>
 }
 
-/** A person's ruling on an operation whose outcome no inquiry could find. */
-export interface ResolveManually {
-  readonly type: 'ResolveManually'
+/** One person's ruling on an operation whose outcome no inquiry could find. It is nothing before another has approved it. */
+export interface ProposeResolution {
+  readonly type: 'ProposeResolution'
   readonly operationId: string
-  readonly outcome: Extract<OperationOutcome, { kind: 'succeeded' | 'declined' | 'absent' }>
+  readonly outcome: RuledOutcome
   readonly operator: string
-  readonly approver: string
   /** A PSP reference or the key of a report line. */
   readonly evidence: string
+  /** In the operator's words; no personal data. */
+  readonly reason: string
+}
+
+/** Another person's word on the proposal that is open. */
+export interface DecideResolution {
+  readonly type: 'DecideResolution'
+  readonly operationId: string
+  readonly approver: string
+  readonly approve: boolean
+}
+
+/** Two people give back what was captured when nobody wanted it any more. */
+export interface ApproveCompensation {
+  readonly type: 'ApproveCompensation'
+  /** The capture. */
+  readonly operationId: string
+  readonly operator: string
+  readonly approver: string
 }
 
 export type TimerKind =
@@ -169,6 +191,7 @@ export type TimerKind =
   | 'accepted_deadline'
   | 'call_deadline'
   | 'evidence_deadline'
+  | 'manual'
 
 /** A timer of this payment fell due. A timer that no longer applies is ignored. */
 export interface FireTimer {
@@ -193,7 +216,10 @@ export type PaymentCommand =
   | MerchantCommand
   | PaymentFact
   | CompleteAction
-  | ResolveManually
+  | RecordNotice
+  | ProposeResolution
+  | DecideResolution
+  | ApproveCompensation
   | FireTimer
   | RecoverOperations
 

@@ -362,7 +362,7 @@ describe('rows 9 and 10: nobody knows', () => {
       attempts: [{ status: 'manual' }],
       lifecycle: { status: 'pending' },
     })
-    expect(timers(scenario)).toEqual([])
+    expect(timers(scenario)).toMatchObject([{ kind: 'manual', operationId: attempt }])
   })
 
   test('1.3: an inquiry is the identical request while the PSP knows its key, a look-up afterwards', () => {

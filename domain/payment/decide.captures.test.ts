@@ -203,7 +203,7 @@ describe('row 13b: the PSP takes a capture back', () => {
     const taken = given(captured, reversal(first, 60))
     expect(when(taken, reversal(first, 60)).decision?.kind).toBe('ignored')
     const more = given(taken, reversal(first, 60, 'another'))
-    expect(eventTypes(more)).toEqual(['FactConflict'])
+    expect(eventTypes(more)).toEqual(['FactConflict', 'BreakRaised'])
     expect(amounts(payment(more)).captured).toBe(40)
   })
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import type { ResolveManually } from './commands.ts'
 import { amounts, disputeStatus, refundStatus, settlementStatus } from './derive.ts'
 import {
   absent,
@@ -249,39 +248,6 @@ describe('row 25: something else about an operation that had ended', () => {
     const said = says(attempt, declined('soft', 'authorization_canceled'), { source: 'webhook', factId: 'w' })
     expect(when(canceled, said).decision?.kind).toBe('ignored')
     expect(when(voiding, said).decision?.kind).toBe('ignored')
-  })
-})
-
-describe('row 26: a person rules', () => {
-  const unknown = given(pending, says(attempt, timedOut))
-  const ruling: ResolveManually = {
-    type: 'ResolveManually',
-    operationId: attempt,
-    outcome: succeeded(),
-    operator: 'ada',
-    approver: 'grace',
-    evidence: 'settlement report 7, line 12',
-  }
-
-  test('two people and something to show', () => {
-    expect(rejection(when(unknown, { ...ruling, approver: 'ada' }))).toEqual({ code: 'second_approver_required' })
-    expect(rejection(when(unknown, { ...ruling, approver: '' }))).toEqual({ code: 'second_approver_required' })
-    expect(rejection(when(unknown, { ...ruling, evidence: ' ' }))).toEqual({ code: 'evidence_required' })
-  })
-
-  test('an operation in doubt, and no other', () => {
-    expect(rejection(when(pending, ruling))).toEqual({ code: 'operation_unknown' })
-    expect(rejection(when(authorized, ruling))).toEqual({ code: 'operation_unknown' })
-    expect(rejection(when(nothing(), ruling))).toEqual({ code: 'payment_not_found' })
-  })
-
-  test('counts like the outcome itself, and is recorded with who and why', () => {
-    const ruled = given(unknown, ruling)
-    expect(status(ruled)).toBe('authorized')
-    expect(events(ruled)[0]).toMatchObject({ type: 'ManuallyResolved', operator: 'ada', approver: 'grace' })
-    expect(status(given(unknown, { ...ruling, outcome: declined() }))).toBe('failed')
-    const away = given(unknown, { ...ruling, outcome: absent })
-    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
   })
 })
 

@@ -6,10 +6,13 @@ import { unreachable } from '../../runtime/assert.ts'
 import { ignored, type PaymentDecision, rejected } from './answering.ts'
 import type { PaymentCommand } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { findOperation } from './derive.ts'
-import { dispute, externalOperation, resolve, reversal, settlementLine } from './facts.ts'
+import { carryingAttempt, findOperation } from './derive.ts'
+import { externalOperation } from './external.ts'
+import { dispute, reversal, settlementLine } from './facts.ts'
+import { recordNotice } from './notices.ts'
 import { outcome } from './outcome.ts'
 import { cancel, capture, completeAction, confirm, create, refund } from './requests.ts'
+import { compensate, decideResolution, propose } from './resolution.ts'
 import type { Payment } from './state.ts'
 import { fireTimer, recover } from './time.ts'
 
@@ -30,7 +33,7 @@ export function decide(state: Payment | undefined, command: PaymentCommand, cont
     default:
   }
   if (state === undefined) {
-    return command.type === 'ResolveManually'
+    return isAnswered(command)
       ? rejected({ code: 'payment_not_found' })
       : ignored('a fact of a payment that is not there')
   }
@@ -42,13 +45,19 @@ export function decide(state: Payment | undefined, command: PaymentCommand, cont
     case 'RecordReversal':
       return reversal(state, command, context)
     case 'RecordExternalOperation':
-      return externalOperation(state, command, context)
+      return externalOperation(state, command, carryingAttempt(state), context)
     case 'RecordDispute':
       return dispute(state, command)
     case 'RecordSettlementLine':
       return settlementLine(state, command)
-    case 'ResolveManually':
-      return resolve(state, command, context)
+    case 'RecordNotice':
+      return recordNotice(state, command, context)
+    case 'ProposeResolution':
+      return propose(state, command)
+    case 'DecideResolution':
+      return decideResolution(state, command, context)
+    case 'ApproveCompensation':
+      return compensate(state, command, context)
     case 'FireTimer':
       return fireTimer(state, command, context)
     case 'RecoverOperations':
@@ -56,4 +65,14 @@ export function decide(state: Payment | undefined, command: PaymentCommand, cont
     default:
       return unreachable(command)
   }
+}
+
+/** Somebody waits to hear whether there is such a payment: people, and the inbox that hands a notice over. */
+function isAnswered({ type }: PaymentCommand): boolean {
+  return (
+    type === 'RecordNotice' ||
+    type === 'ProposeResolution' ||
+    type === 'DecideResolution' ||
+    type === 'ApproveCompensation'
+  )
 }

@@ -6,7 +6,7 @@
  */
 import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
-import type { Decline, NextAction, PaymentMethod, RefundReason, UnknownReason } from './operations.ts'
+import type { Decline, NextAction, PaymentMethod, RefundReason, RuledOutcome, UnknownReason } from './operations.ts'
 import type { CaptureMethod, Dispute, OperationCause, PaymentFailure } from './state.ts'
 
 /** A merchant's request, remembered under its key. */
@@ -65,7 +65,7 @@ export type PaymentEvent =
       readonly terms: CallTerms
     } & OfOperation)
   | ({ readonly type: 'ActionRequired'; readonly pspReference: string; readonly action: NextAction } & OfOperation)
-  | ({ readonly type: 'ActionCompleted' } & OfOperation)
+  | ({ readonly type: 'ActionCompleted'; readonly private?: Pick<PrivateDetails, 'redirectResult'> } & OfOperation)
   | ({
       readonly type: 'Authorized'
       readonly pspReference: string
@@ -93,11 +93,16 @@ export type PaymentEvent =
   /** Nobody can find out by asking: a person decides. */
   | ({ readonly type: 'ManualNeeded' } & OfOperation)
   | ({
-      readonly type: 'ManuallyResolved'
+      readonly type: 'ResolutionProposed'
+      readonly outcome: RuledOutcome
       readonly operator: string
-      readonly approver: string
       readonly evidence: string
+      readonly reason: string
     } & OfOperation)
+  /** Approved, the outcome's own events follow in the same decision. */
+  | ({ readonly type: 'ResolutionDecided'; readonly approver: string; readonly approved: boolean } & OfOperation)
+  /** The refund follows in the same decision. */
+  | ({ readonly type: 'CompensationApproved'; readonly operator: string; readonly approver: string } & OfOperation)
   | { readonly type: 'PaymentFailed'; readonly failure: PaymentFailure }
   | { readonly type: 'PaymentCanceled' }
   | { readonly type: 'PaymentExpired' }
@@ -157,6 +162,8 @@ export type PaymentEvent =
   | {
       readonly type: 'ExternalOperationRecorded'
       readonly kind: 'capture' | 'void' | 'refund' | 'authorization_expired'
+      /** The authorization that it was made on; absent where the payment had none. */
+      readonly attemptId?: string
       readonly pspReference: string
       readonly amountMinor: number
       readonly factId: string
@@ -168,6 +175,8 @@ export interface PrivateDetails {
   readonly customer?: string
   readonly description?: string
   readonly returnUrl?: string
+  /** Of the attempt whose shopper came back last. */
+  readonly redirectResult?: string
 }
 
 /** Breaks that a payment itself raises; reconciliation opens cases from them. */

@@ -30,7 +30,7 @@ import {
 } from './changes.ts'
 import { carryingAttempt, heldMinor, isConcluded, mayRepeat, repeatNotAfter } from './derive.ts'
 import type { AcceptedRequest, PaymentEvent } from './events.ts'
-import { actWithinMs, confirmWithinMs, inquiryWithinMs, settlementLinesMax } from './policy.ts'
+import { actWithinMs, confirmWithinMs, inquiryWithinMs, remindAfterMs, settlementLinesMax } from './policy.ts'
 import type { Capture, Payment, Refund, Void } from './state.ts'
 
 /** One decision: all its events, then the bookkeeping of the row. */
@@ -82,6 +82,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       const next = changeAttempt(state, event.operationId, (attempt) => ({
         status: 'planned',
         step: 'complete',
+        returns: (attempt.returns ?? 0) + 1,
         plannedAt: meta.at,
         plannedEpoch: meta.epoch,
         notAfter: meta.at + (attempt.notAfter - attempt.plannedAt),
@@ -89,7 +90,8 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         action: undefined,
         actionBy: undefined,
       }))
-      return moved(next, { status: 'pending' })
+      const { redirectResult: _former, ...rest } = next
+      return moved({ ...rest, ...event.private }, { status: 'pending' })
     }
     case 'Authorized': {
       const { operationId: attemptId, captureBefore } = event
@@ -136,8 +138,20 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       })
     }
     case 'ManualNeeded':
-      return changeOperation(state, event.operationId, { status: 'manual' })
-    case 'ManuallyResolved':
+      return changeOperation(state, event.operationId, {
+        status: 'manual',
+        doubt: { ...doubtOf(state, event.operationId), nextInquiryAt: meta.at + remindAfterMs },
+      })
+    case 'ResolutionProposed': {
+      const { operationId, outcome, operator, evidence, reason } = event
+      const proposal = { outcome, operator, evidence, reason, proposedAt: meta.at }
+      return changeOperation(state, operationId, { doubt: { ...doubtOf(state, operationId), proposal } })
+    }
+    case 'ResolutionDecided':
+      return changeOperation(state, event.operationId, {
+        doubt: changed(doubtOf(state, event.operationId), { proposal: undefined }),
+      })
+    case 'CompensationApproved':
       return state
     case 'PaymentFailed':
       return moved(state, { status: 'failed', failure: event.failure })

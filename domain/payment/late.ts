@@ -21,10 +21,17 @@ export function late(
   state: Payment,
   operation: Operation,
   success: Success,
+  factId: string | undefined,
   context: PaymentContext,
 ): readonly PaymentEvent[] {
   const operationId = operation.id
   const { pspReference, amountMinor } = success
+  const conflict: PaymentEvent = {
+    type: 'FactConflict',
+    operationId,
+    fact: 'succeeded',
+    ...(factId !== undefined && { factId }),
+  }
   const raised: PaymentEvent = { type: 'BreakRaised', code: 'late_success', operationId }
   const review: PaymentEvent = { type: 'ReviewOpened', reason: 'late_success' }
   const recorded: PaymentEvent = { type: 'LateSuccess', operationId, pspReference, amountMinor }
@@ -38,7 +45,7 @@ export function late(
       const attempt = state.attempts.find(({ id }) => id === operation.attemptId)
       const room = attempt === undefined ? 0 : heldMinor(state, attempt)
       // More than the authorization holds cannot be booked as captured: a person finds out which of the two is true.
-      if (amountMinor > room) return [{ type: 'FactConflict', operationId, fact: 'succeeded' }, raised]
+      if (amountMinor > room) return [conflict, raised]
       return [recorded, raised, review]
     }
     case 'void': {
@@ -50,7 +57,7 @@ export function late(
         heldMinor(state, attempt) === 0 &&
         state.captures.some(({ attemptId, status }) => attemptId === attempt.id && status === 'succeeded')
       if (isTakenWhole || openCaptures(state).length > 0) {
-        return [{ type: 'FactConflict', operationId, fact: 'succeeded' }, raised]
+        return [conflict, raised]
       }
       return [...voidSucceeded(state, operation, pspReference), raised]
     }

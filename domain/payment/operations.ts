@@ -50,6 +50,7 @@ export type UnknownReason =
   | 'repeat_refused'
   | 'not_found_yet'
   | 'deadline_passed'
+  | 'still_accepted'
   /** The budget for inquiries was used up. */
   | 'not_asked'
 
@@ -91,9 +92,12 @@ export type OperationOutcome =
   /** The PSP knows no such operation. Final only after the quiet period, which the payment judges. */
   | { readonly kind: 'absent' }
 
+/** What people may rule that an operation came to. */
+export type RuledOutcome = Extract<OperationOutcome, { readonly kind: 'succeeded' | 'declined' | 'absent' }>
+
 interface CallBase {
   readonly operationId: string
-  /** Sent as the PSP's idempotency key; equals the operation id (`:complete` added for the second step). */
+  /** Sent as the PSP's idempotency key; equals the operation id (`:complete` added for the second step, `:complete2` where a third follows). */
   readonly idempotencyKey: string
   readonly paymentId: string
   readonly merchant: string
@@ -110,6 +114,8 @@ export interface AuthorizeCall extends CallBase {
   readonly currency: string
   readonly captureMethod: 'automatic' | 'manual'
   readonly paymentMethod: PaymentMethod
+  /** The merchant's own id of the customer: tokens that a PSP keeps for a customer are found by it. */
+  readonly customer?: string
   readonly merchantReference?: string
   readonly description?: string
   readonly statementDescriptor?: string
@@ -121,6 +127,8 @@ export interface AuthorizeCall extends CallBase {
 export interface CompleteCall extends CallBase {
   readonly kind: 'complete'
   readonly pspReference: string
+  /** What the shopper brought back from the PSP's page, where that takes it. */
+  readonly redirectResult?: string
   readonly amountMinor: number
   readonly currency: string
 }
@@ -161,7 +169,7 @@ export type RefundReason = 'duplicate' | 'fraudulent' | 'requested_by_customer'
 export type PaymentMethod =
   | {
       readonly type: 'card'
-      /** The PSP's token, such as `pm_card_visa`. */
+      /** The PSP's token, such as `pm_card_visa`, or the JSON text that its page encrypted the card into. */
       readonly token: string
     }
   | {

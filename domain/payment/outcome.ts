@@ -17,11 +17,11 @@ import type { OperationOutcome, UnknownReason } from './operations.ts'
 import { planVoid } from './planning.ts'
 import { inquiriesMax } from './policy.ts'
 import type { Operation, Payment } from './state.ts'
-import { succeeded } from './success.ts'
+import { echoes, succeeded } from './success.ts'
 
 export interface Fact {
   readonly outcome: OperationOutcome
-  readonly source: FactSource | 'operator'
+  readonly source: FactSource
   readonly firstSend: boolean
   readonly askedAt?: number
   readonly factId?: string
@@ -31,13 +31,15 @@ export function outcome(state: Payment, operation: Operation, fact: Fact, contex
   if (hasEnded(operation)) return afterTheEnd(state, operation, fact, context)
   switch (fact.outcome.kind) {
     case 'succeeded':
-      return accepted(...succeeded(state, operation, fact.outcome, context))
+      return echoes(state, operation, fact.outcome)
+        ? accepted(...succeeded(state, operation, fact.outcome, context))
+        : held(state, operation, fact)
     case 'requires_action':
-      return requiresAction(state, operation, fact.outcome, context)
+      return requiresAction(state, operation, fact, fact.outcome, context)
     case 'declined':
       return accepted(...endedOtherwise(state, operation, fact.outcome, context))
     case 'accepted':
-      return taken(operation, fact.outcome.pspReference)
+      return taken(operation, fact, fact.outcome.pspReference)
     case 'not_sent':
       return notSent(state, operation, fact, fact.outcome.reason, context)
     case 'unknown':
@@ -53,11 +55,14 @@ export function outcome(state: Payment, operation: Operation, fact: Fact, contex
 function requiresAction(
   state: Payment,
   operation: Operation,
+  fact: Fact,
   { pspReference, action }: Extract<OperationOutcome, { kind: 'requires_action' }>,
   context: PaymentContext,
 ): PaymentDecision {
   if (operation.kind !== 'authorize') return unknown(operation, { kind: 'unknown', reason: 'unreadable_answer' })
   if (operation.status === 'requires_action') return ignored('the action is known')
+  // A webhook may be late: another action is asked for by the answer to what the shopper brought back.
+  if (fact.source === 'webhook' && operation.step === 'complete') return ignored('the shopper has acted')
   const aborting = state.voids.some(({ attemptId, status }) => attemptId === operation.id && !hasEnded({ status }))
   if (aborting) return ignored('the attempt is being aborted')
   const required: PaymentEvent = { type: 'ActionRequired', operationId: operation.id, pspReference, action }
@@ -65,10 +70,40 @@ function requiresAction(
   return accepted(required, planVoid(state, operation, 'cancel', context))
 }
 
-/** The PSP took the request; its outcome comes later, the reserve is kept. */
-function taken(operation: Operation, pspReference: string): PaymentDecision {
-  if (operation.status === 'accepted' && operation.pspReference === pspReference) return ignored('known as accepted')
+/**
+ * Row 3: a success that is not about what we asked. Nothing is booked, and nobody acts on it until a person has looked. Where
+ * the operation has ended, or waits for people already, it is one more thing for them to see.
+ */
+function held(state: Payment, operation: Operation, { factId }: Fact): PaymentDecision {
+  const operationId = operation.id
+  const known = factId ?? `${operationId}:mismatch`
+  if (state.seenFacts.includes(known)) return ignored('the mismatch is known')
+  const events: readonly PaymentEvent[] = [
+    { type: 'FactConflict', operationId, fact: 'echo_mismatch', factId: known },
+    { type: 'BreakRaised', code: 'amount_mismatch', operationId },
+  ]
+  if (hasEnded(operation) || operation.status === 'manual') return accepted(...events)
+  return accepted(
+    { type: 'OutcomeUnknown', operationId, reason: 'unreadable_answer' },
+    { type: 'ManualNeeded', operationId },
+    ...events,
+  )
+}
+
+/**
+ * The PSP took the request; its outcome comes later, the reserve is kept. Once it is overdue, hearing that it was taken is no
+ * news any more: it is asked about on, and in the end by people.
+ */
+function taken(operation: Operation, fact: Fact, pspReference: string): PaymentDecision {
   if (operation.status === 'requires_action') return ignored('the shopper is being waited for')
+  if (operation.pspReference === pspReference) {
+    if (operation.status === 'accepted') return ignored('known as accepted')
+    if (operation.doubt?.overdue === true) {
+      return fact.source === 'webhook'
+        ? ignored('known as accepted')
+        : unknown(operation, { kind: 'unknown', reason: 'still_accepted' })
+    }
+  }
   return accepted({ type: 'OperationAccepted', operationId: operation.id, pspReference })
 }
 
@@ -89,11 +124,11 @@ function notSent(
 
 /** Row 10: believed once the PSP's longest processing time has passed since the request can last have been sent, and from inquiries alone. */
 function absent(state: Payment, operation: Operation, fact: Fact, context: PaymentContext): PaymentDecision {
-  const asked = fact.source === 'inquiry' || fact.source === 'operator'
-  if (!asked || !inDoubt(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
+  if (fact.source !== 'inquiry' || !inDoubt(operation))
+    return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
   // An answer may be on its way for long: what counts is when the PSP can first have looked.
-  const askedAt = fact.source === 'operator' ? context.now : (fact.askedAt ?? 0)
-  if (askedAt < absentFrom(operation)) return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
+  if ((fact.askedAt ?? 0) < absentFrom(operation))
+    return unknown(operation, { kind: 'unknown', reason: 'not_found_yet' })
   return accepted(...endedOtherwise(state, operation, { kind: 'absent' }, context))
 }
 
@@ -134,9 +169,9 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
     case 'succeeded':
       // Its reversal overtook it.
       if (operation.decline?.code === reversedBeforeKnown) return ignored('the success was taken back')
-      return operation.status === 'succeeded'
-        ? contradicted(state, operation, said, factId)
-        : accepted(...late(state, operation, said, context))
+      if (operation.status === 'succeeded') return contradicted(state, operation, said, factId)
+      if (!echoes(state, operation, said)) return held(state, operation, fact)
+      return accepted(...late(state, operation, said, factId, context))
     case 'declined':
       if (said.decline.code === 'authorization_canceled' && givesBack(state, operation)) {
         return ignored('we have given the authorization back')

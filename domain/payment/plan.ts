@@ -74,8 +74,9 @@ export function callOf(state: Payment, operation: Operation): PspCall {
         return {
           ...base,
           kind: 'complete',
-          idempotencyKey: `${operation.id}:complete`,
+          idempotencyKey: `${operation.id}:complete${(operation.returns ?? 1) > 1 ? operation.returns : ''}`,
           pspReference: operation.pspReference,
+          ...(state.redirectResult !== undefined && { redirectResult: state.redirectResult }),
         }
       }
       const { paymentMethod } = state
@@ -86,6 +87,7 @@ export function callOf(state: Payment, operation: Operation): PspCall {
         captureMethod: operation.captureMethod,
         paymentMethod,
         ...(operation.returnUrl !== undefined && { returnUrl: operation.returnUrl }),
+        ...(state.customer !== undefined && { customer: state.customer }),
         ...(state.merchantReference !== undefined && { merchantReference: state.merchantReference }),
         ...(state.description !== undefined && { description: state.description }),
         ...(state.statementDescriptor !== undefined && { statementDescriptor: state.statementDescriptor }),

@@ -43,6 +43,8 @@ export const inquiryPausesMs: readonly number[] = [
 export const inquiriesMax = 20
 /** An inquiry that did not come back is asked again after this. */
 export const inquiryWithinMs = minute
+/** People are reminded of an operation that waits for them after this, again and again. */
+export const remindAfterMs = 30 * day
 /** A planned call whose outcome nobody reported counts as unknown this long after it could last have been sent. */
 export const callMarginMs = minute
 /** PSP event identities kept for de-duplication. */

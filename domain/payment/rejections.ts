@@ -31,5 +31,11 @@ export type PaymentRejection =
   | { readonly code: 'operation_unknown' }
   | { readonly code: 'second_approver_required' }
   | { readonly code: 'evidence_required' }
+  | { readonly code: 'proposal_exists' }
+  | { readonly code: 'no_proposal' }
+  /** A request may still reach the PSP: it cannot be ruled absent yet. */
+  | { readonly code: 'resolution_too_early' }
+  /** A notice whose connection or references are none of this payment's. */
+  | { readonly code: 'notice_not_ours' }
 
 export type PaymentRejectionCode = PaymentRejection['code']

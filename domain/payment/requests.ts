@@ -208,7 +208,12 @@ export function completeAction(state: Payment | undefined, command: CompleteActi
   }
   const waits = state.lifecycle.status === 'requires_action' && attempt.id === latestAttempt(state)?.id
   if (!waits || attempt.status !== 'requires_action') return ignored('the shopper came back before')
-  return accepted({ type: 'ActionCompleted', operationId: attempt.id })
+  const { redirectResult } = command
+  return accepted({
+    type: 'ActionCompleted',
+    operationId: attempt.id,
+    ...(redirectResult !== undefined && { private: { redirectResult } }),
+  })
 }
 
 function onOwnPayment(

@@ -12,6 +12,7 @@ import type {
   OperationStatus,
   PaymentMethod,
   RefundReason,
+  RuledOutcome,
   UnknownReason,
 } from './operations.ts'
 
@@ -96,10 +97,23 @@ export interface Doubt {
   readonly reason: UnknownReason
   /** Inquiries that came back without an outcome. */
   readonly inquiries: number
-  /** When to ask next; while `inquiring`, when to ask again if no answer came. */
+  /** When to ask next; while `inquiring`, when to ask again if no answer came; while `manual`, when to remind people. */
   readonly nextInquiryAt: number
   /** The PSP stored an error for this key: look it up, do not repeat. */
   readonly repeatIsUseless: boolean
+  /** The PSP had taken the request and did not tell in time what became of it. */
+  readonly overdue?: true
+  /** A ruling that waits for a second person. It ends with the doubt, however that ends. */
+  readonly proposal?: Proposal
+}
+
+export interface Proposal {
+  readonly outcome: RuledOutcome
+  readonly operator: string
+  readonly evidence: string
+  readonly reason: string
+  /** Unix milliseconds. */
+  readonly proposedAt: number
 }
 
 export interface Attempt extends OperationBase {
@@ -115,6 +129,8 @@ export interface Attempt extends OperationBase {
   readonly actionBy?: number
   /** `complete` once the shopper came back: the second step of the same operation is on its way. */
   readonly step: 'authorize' | 'complete'
+  /** How often the shopper came back; absent: never. Each time is a request of its own. */
+  readonly returns?: number
   /** Minor units of this authorization that were given back: voided, expired or released. */
   readonly releasedMinor: number
   /** It succeeded when nobody wanted it any more (late, or a smaller amount): it is compensated and carries no payment. */
@@ -150,6 +166,8 @@ export type Operation = Attempt | Capture | Void | Refund
 export interface Dispute {
   /** `dp_…`, ours. */
   readonly id: string
+  /** The attempt whose money is disputed. */
+  readonly attemptId: string
   readonly pspReference: string
   readonly stage: string
   readonly status: 'inquiry' | 'open' | 'won' | 'lost'
@@ -185,6 +203,8 @@ export interface Payment {
   readonly statementDescriptor?: string
   readonly customer?: string
   readonly returnUrl?: string
+  /** What the last shopper who came back brought from the PSP's page. */
+  readonly redirectResult?: string
   readonly metadata: Readonly<Record<string, string>>
   readonly createdAt: number
   readonly createdKey: string

@@ -8,13 +8,13 @@ import type { Attempt, Capture, Operation, Payment, Refund, Void } from './state
 
 type Success = Extract<OperationOutcome, { kind: 'succeeded' }>
 
+/** Whoever calls it has seen that the success is about what was asked: {@link echoes}. */
 export function succeeded(
   state: Payment,
   operation: Operation,
   success: Success,
   context: PaymentContext,
 ): readonly PaymentEvent[] {
-  if (!echoes(state, operation, success)) return held(operation, success)
   switch (operation.kind) {
     case 'authorize':
       return authorized(state, operation, success, context)
@@ -28,7 +28,7 @@ export function succeeded(
 }
 
 /** Currency and operation id must be ours; amounts too, but an authorization may be smaller, and a void names none of its own. */
-function echoes(state: Payment, operation: Operation, success: Success): boolean {
+export function echoes(state: Payment, operation: Operation, success: Success): boolean {
   if (success.currency.toUpperCase() !== state.currency) return false
   if (success.echoedOperationId !== undefined && success.echoedOperationId !== operation.id) return false
   switch (operation.kind) {
@@ -40,18 +40,6 @@ function echoes(state: Payment, operation: Operation, success: Success): boolean
     case 'void':
       return true
   }
-}
-
-/** Row 3: the answer is not about what we asked. Nobody acts on it until a person has looked. */
-function held(operation: Operation, success: Success): readonly PaymentEvent[] {
-  const operationId = operation.id
-  if (operation.status === 'manual') return [{ type: 'FactConflict', operationId, fact: success.kind }]
-  return [
-    { type: 'OutcomeUnknown', operationId, reason: 'unreadable_answer' },
-    { type: 'ManualNeeded', operationId },
-    { type: 'ReviewOpened', reason: 'echo_mismatch' },
-    { type: 'BreakRaised', code: 'amount_mismatch', operationId },
-  ]
 }
 
 /** Row 3, and 17 where a cancel had come first. */

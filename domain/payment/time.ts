@@ -58,6 +58,7 @@ export function fireTimer(state: Payment, command: FireTimer, context: PaymentCo
     }
     case 'inquiry':
     case 'accepted_deadline':
+    case 'manual':
     case 'call_deadline': {
       const operation = command.operationId === undefined ? undefined : findOperation(state, command.operationId)
       return operation === undefined ? early : askAbout(operation, now)
@@ -84,6 +85,10 @@ function askAbout(operation: Operation, now: number): PaymentDecision {
         return accepted({ type: 'ManualNeeded', operationId }, { type: 'ReviewOpened', reason: 'outcome_unknown' })
       }
       return accepted(ask)
+    case 'manual':
+      // Still unresolved: it is put before people again.
+      if (operation.doubt === undefined || now < operation.doubt.nextInquiryAt) return early
+      return accepted({ type: 'ManualNeeded', operationId }, { type: 'ReviewOpened', reason: 'outcome_unknown' })
     default:
       return early
   }

@@ -1,6 +1,7 @@
 /**
  * The wake-ups a payment wants. They are also the list of its open operations: every operation that has not ended has one,
- * `manual` ones aside, for which a person is awaited. Firing one always changes the state, so that none fires for ever.
+ * those that wait for the shopper aside, whose deadline is the payment's. Firing one always changes the state, so that none
+ * fires for ever; one of an operation that waits for people fires every 30 days.
  */
 import { isClosed, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
 import type { PaymentTimer } from './effects.ts'
@@ -55,6 +56,8 @@ function timerOfOperation(operation: Operation): PaymentTimer | undefined {
     case 'unknown':
     case 'inquiring':
       return operation.doubt && { kind: 'inquiry', operationId, due: operation.doubt.nextInquiryAt }
+    case 'manual':
+      return operation.doubt && { kind: 'manual', operationId, due: operation.doubt.nextInquiryAt }
     case 'accepted':
       return operation.acceptedUntil === undefined
         ? undefined

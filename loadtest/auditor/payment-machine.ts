@@ -86,7 +86,7 @@ export const steps: Readonly<Record<string, Step>> = {
     to: 'unknown',
   },
   InquiryPlanned: { kinds: all, from: ['unknown', 'inquiring'], to: 'inquiring' },
-  ManualNeeded: { kinds: all, from: ['unknown', 'inquiring'], to: 'manual' },
+  ManualNeeded: { kinds: all, from: ['unknown', 'inquiring', 'manual'], to: 'manual' },
 }
 
 /** Events that tell something and move nothing, or that the fold treats by name. */
@@ -108,7 +108,9 @@ export const otherEvents: ReadonlySet<string> = new Set([
   'CaptureRetryScheduled',
   'RemainderReleased',
   'RefundReversed',
-  'ManuallyResolved',
+  'ResolutionProposed',
+  'ResolutionDecided',
+  'CompensationApproved',
   'FactConflict',
   'ReviewOpened',
   'BreakRaised',

@@ -63,7 +63,7 @@ const commands: { readonly [Type in AnyCommand['type']]: readonly Extract<AnyCom
   ],
   CancelPayment: [{ type: 'CancelPayment', request: request('c'), reason: 'fraudulent' }],
   RefundPayment: [{ type: 'RefundPayment', request: request('c'), amountMinor: 5, reason: 'duplicate' }],
-  CompleteAction: [{ type: 'CompleteAction', attemptId: 'att_1', nonce: 'ab' }],
+  CompleteAction: [{ type: 'CompleteAction', attemptId: 'att_1', nonce: 'ab', redirectResult: 'x' }],
   RecordOutcome: outcomes.map((outcome) => ({
     type: 'RecordOutcome',
     operationId: 'att_1',
@@ -101,16 +101,39 @@ const commands: { readonly [Type in AnyCommand['type']]: readonly Extract<AnyCom
       batch: 'b',
     },
   ],
-  ResolveManually: [
+  RecordNotice: [
     {
-      type: 'ResolveManually',
+      type: 'RecordNotice',
+      connection: 'stripe-test',
+      notice: {
+        id: 'evt_1',
+        type: 'charge.dispute.created',
+        subject: { operationId: 'att_1', references: ['ch_1', 'pi_1'] },
+        fact: {
+          kind: 'dispute',
+          pspReference: 'dp_1',
+          stage: 'chargeback',
+          status: 'open',
+          ...money,
+          feeMinor: 0,
+          fundsWithdrawn: false,
+          evidenceBy: 1_767_225_600_123,
+        },
+      },
+    },
+  ],
+  ProposeResolution: [
+    {
+      type: 'ProposeResolution',
       operationId: 'att_1',
       outcome: { kind: 'absent' },
       operator: 'a',
-      approver: 'b',
       evidence: 'e',
+      reason: 'r',
     },
   ],
+  DecideResolution: [{ type: 'DecideResolution', operationId: 'att_1', approver: 'b', approve: true }],
+  ApproveCompensation: [{ type: 'ApproveCompensation', operationId: 'cap_1', operator: 'a', approver: 'b' }],
   FireTimer: [
     { type: 'FireTimer', timer: 'inquiry', operationId: 'att_1' },
     { type: 'FireTimer', timer: 'confirm_deadline' },

@@ -88,6 +88,10 @@ describe('the document', () => {
       'operation_unknown',
       'second_approver_required',
       'evidence_required',
+      'proposal_exists',
+      'no_proposal',
+      'resolution_too_early',
+      'notice_not_ours',
       ...operatorErrorCodes,
     ]
     expect(new Set([...named, ...apart])).toEqual(new Set(publicErrorCodes))

@@ -3,7 +3,7 @@
  * kind, of which one is put into the state in question. And every fact that can come about it.
  */
 import { operationIdOf } from '../../ids.ts'
-import type { FactSource, PaymentCommand, TimerKind } from '../commands.ts'
+import type { FactSource, PaymentCommand, ProposeResolution, TimerKind } from '../commands.ts'
 import type { DeclineClass, OperationKind, OperationOutcome, OperationStatus } from '../operations.ts'
 import type { Attempt, Lifecycle, Operation, Payment } from '../state.ts'
 import {
@@ -223,6 +223,7 @@ const timerKinds: readonly TimerKind[] = [
   'accepted_deadline',
   'call_deadline',
   'evidence_deadline',
+  'manual',
 ]
 
 /** Every fact about one operation and its payment: none of them may be refused. */
@@ -251,14 +252,14 @@ export function factsAbout(operationId: string): readonly PaymentCommand[] {
   ]
 }
 
-/** A person's rulings: refused only where nothing is in doubt. */
-export function rulingsOn(operationId: string): readonly PaymentCommand[] {
+/** What one person may propose: refused only where nothing is in doubt, or where it is not about what was asked. */
+export function rulingsOn(operationId: string): readonly ProposeResolution[] {
   return [succeeded(60), declined(), absent].map((outcome) => ({
-    type: 'ResolveManually',
+    type: 'ProposeResolution',
     operationId,
     outcome,
     operator: 'ada',
-    approver: 'grace',
     evidence: 'report line',
+    reason: 'the report says so',
   }))
 }

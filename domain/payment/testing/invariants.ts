@@ -89,8 +89,7 @@ export function heldOf(state: Payment, attempt: Attempt): number {
 function checkTimers(state: Payment): void {
   const timers = timersOf(state)
   for (const operation of allOperations(state).filter(isOpen)) {
-    // For `manual` a person is awaited; for a shopper's action the payment's own timer, or the abort on its way.
-    if (operation.status === 'manual') continue
+    // For a shopper's action it is the payment's own timer, or the abort on its way.
     const awaited =
       operation.status === 'requires_action'
         ? timers.some(({ kind }) => kind === 'action_deadline') ||

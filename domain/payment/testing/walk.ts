@@ -11,8 +11,9 @@ import type { PaymentEffect } from '../effects.ts'
 import type { PaymentEvent } from '../events.ts'
 import { applyDecision } from '../evolve.ts'
 import type { OperationOutcome, PspCall } from '../operations.ts'
+import { absentFrom } from '../derive.ts'
 import { callOf } from '../plan.ts'
-import type { Payment } from '../state.ts'
+import type { Operation, Payment } from '../state.ts'
 import { day, hour, minute, request, second } from './fixtures.ts'
 import {
   allOperations,
@@ -41,6 +42,7 @@ export interface Step {
     | 'new owner'
     | 'shopper'
     | 'psp people'
+    | 'ruling'
   readonly pick: number
   readonly amountMinor: number
   readonly verdict: Verdict
@@ -51,6 +53,13 @@ export interface Step {
 
 const timedOut: OperationOutcome = { kind: 'unknown', reason: 'timeout' }
 const waits = [second, 10 * second, minute, 10 * minute, hour, 6 * hour, day, 8 * day]
+
+const asksPeople: ReadonlySet<PaymentCommand['type']> = new Set([
+  'CompleteAction',
+  'ProposeResolution',
+  'DecideResolution',
+  'ApproveCompensation',
+])
 
 export class Walk {
   scenario: Scenario
@@ -118,6 +127,8 @@ export class Walk {
         if (fact !== undefined) this.#facts.push(fact)
         return
       }
+      case 'ruling':
+        return this.#ruling(step)
     }
   }
 
@@ -169,7 +180,7 @@ export class Walk {
   #decide(command: PaymentCommand): void {
     const before = this.scenario.state
     const next = when(this.scenario, command)
-    const isFact = !('request' in command) && command.type !== 'CompleteAction' && command.type !== 'ResolveManually'
+    const isFact = !('request' in command) && !asksPeople.has(command.type)
     assert(!isFact || next.decision?.kind !== 'rejected', 'a fact is never refused', { command })
     this.scenario = next
     if (next.decision?.kind !== 'accepted') return
@@ -185,7 +196,6 @@ export class Walk {
 
   /** Nothing may be believed absent that can still be sent: its success would be one too many. */
   #checkAbsence(happened: readonly PaymentEvent[]): void {
-    if (happened.some(({ type }) => type === 'ManuallyResolved')) return
     for (const event of happened) {
       if (event.type !== 'OperationAbsent') continue
       const sendable = this.#effects.filter(
@@ -318,6 +328,7 @@ export class Walk {
       'accepted_deadline',
       'call_deadline',
       'evidence_deadline',
+      'manual',
     ]
     const operations = allOperations(this.state)
     const operationId = operations[pick % Math.max(1, operations.length)]?.id
@@ -329,18 +340,33 @@ export class Walk {
   #rule(operationId: string): boolean {
     const operation = allOperations(this.state).find(({ id }) => id === operationId)
     assert(operation !== undefined && isOpen(operation), 'a person rules on an open operation')
+    this.scenario = { ...this.scenario, now: Math.max(this.scenario.now, absentFrom(operation)) }
+    const { rows } = this.scenario
+    if (operation.doubt?.proposal === undefined) this.#propose(operation, 'op-1')
+    this.#decide({ type: 'DecideResolution', operationId, approver: 'op-2', approve: true })
+    return this.scenario.rows.length > rows.length
+  }
+
+  #propose(operation: Operation, operator: string): void {
     const found = this.psp.read(callOf(this.state, operation))
     const outcome = found.kind === 'succeeded' || found.kind === 'declined' ? found : ({ kind: 'absent' } as const)
-    const { rows } = this.scenario
     this.#decide({
-      type: 'ResolveManually',
-      operationId,
+      type: 'ProposeResolution',
+      operationId: operation.id,
       outcome,
-      operator: 'op-1',
-      approver: 'op-2',
+      operator,
       evidence: 'report line 7',
+      reason: 'the report says so',
     })
-    return this.scenario.rows.length > rows.length
+  }
+
+  /** Two people at any time, not only when they are asked: one proposes, one decides, in no order. */
+  #ruling({ pick, again }: Step): void {
+    const doubtful = allOperations(this.state).filter(({ doubt }) => doubt !== undefined)
+    const operation = doubtful[pick % Math.max(1, doubtful.length)]
+    if (operation === undefined) return
+    if (pick % 2 === 0) return this.#propose(operation, 'op-1')
+    this.#decide({ type: 'DecideResolution', operationId: operation.id, approver: 'op-2', approve: again })
   }
 }
 

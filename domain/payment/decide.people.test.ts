@@ -1,0 +1,207 @@
+/** Rows 23 and 26: what two people decide. */
+import { describe, expect, test } from 'vitest'
+import type { ApproveCompensation, DecideResolution, ProposeResolution } from './commands.ts'
+import { amounts } from './derive.ts'
+import {
+  absent,
+  capture,
+  create,
+  day,
+  declined,
+  hour,
+  minute,
+  refund,
+  says,
+  succeeded,
+  timedOut,
+} from './testing/fixtures.ts'
+import {
+  effects,
+  events,
+  eventTypes,
+  fire,
+  given,
+  idOf,
+  later,
+  nothing,
+  payment,
+  rejection,
+  type Scenario,
+  status,
+  timers,
+  when,
+} from './testing/scenario.ts'
+
+const pending = given(nothing(), create())
+const attempt = idOf(pending, 'att')
+const authorized = given(pending, says(attempt, succeeded()))
+const unknown = given(pending, says(attempt, timedOut))
+
+const proposal: ProposeResolution = {
+  type: 'ProposeResolution',
+  operationId: attempt,
+  outcome: succeeded(),
+  operator: 'ada',
+  evidence: 'settlement report 7, line 12',
+  reason: 'the report has it',
+}
+const approval: DecideResolution = { type: 'DecideResolution', operationId: attempt, approver: 'grace', approve: true }
+const openProposal = (scenario: Scenario) => payment(scenario).attempts[0]?.doubt?.proposal
+
+describe('row 26: a ruling of two people', () => {
+  test('is proposed by one with evidence, for an operation in doubt and no other', () => {
+    expect(rejection(when(unknown, { ...proposal, evidence: ' ' }))).toEqual({ code: 'evidence_required' })
+    expect(rejection(when(unknown, { ...proposal, operator: '' }))).toEqual({ code: 'second_approver_required' })
+    expect(rejection(when(pending, proposal))).toEqual({ code: 'operation_unknown' })
+    expect(rejection(when(authorized, proposal))).toEqual({ code: 'operation_unknown' })
+    expect(rejection(when(unknown, { ...proposal, operationId: 'att_x' }))).toEqual({ code: 'operation_unknown' })
+    expect(rejection(when(nothing(), proposal))).toEqual({ code: 'payment_not_found' })
+  })
+
+  test('is refused where the success would not be what was asked', () => {
+    for (const outcome of [succeeded(101), succeeded(0), succeeded(100, { currency: 'USD' })]) {
+      expect(rejection(when(unknown, { ...proposal, outcome }))).toEqual({ code: 'amount_invalid', param: 'amount' })
+    }
+  })
+
+  test('changes nothing before another person has approved it', () => {
+    const proposed = given(unknown, proposal)
+    expect(status(proposed)).toBe('pending')
+    expect(openProposal(proposed)).toEqual({
+      outcome: proposal.outcome,
+      operator: 'ada',
+      evidence: proposal.evidence,
+      reason: proposal.reason,
+      proposedAt: proposed.now,
+    })
+    expect(rejection(when(proposed, { ...proposal, operator: 'grace' }))).toEqual({ code: 'proposal_exists' })
+    for (const approver of ['ada', '']) {
+      expect(rejection(when(proposed, { ...approval, approver }))).toEqual({ code: 'second_approver_required' })
+    }
+    expect(rejection(when(unknown, approval))).toEqual({ code: 'no_proposal' })
+    expect(rejection(when(nothing(), approval))).toEqual({ code: 'payment_not_found' })
+  })
+
+  test('counts like the outcome itself once approved, and is recorded with who and why', () => {
+    const ruled = given(unknown, proposal, approval)
+    expect(status(ruled)).toBe('authorized')
+    expect(events(ruled)[0]).toEqual({
+      type: 'ResolutionDecided',
+      operationId: attempt,
+      approver: 'grace',
+      approved: true,
+    })
+    expect(openProposal(ruled)).toBeUndefined()
+    expect(status(given(unknown, { ...proposal, outcome: declined() }, approval))).toBe('failed')
+  })
+
+  test('that nothing reached the PSP counts when nothing can reach it any more: then the next PSP is tried', () => {
+    const proposed = given(unknown, { ...proposal, outcome: absent })
+    expect(rejection(when(proposed, approval))).toEqual({ code: 'resolution_too_early' })
+    const away = given(later(proposed, hour), approval)
+    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
+  })
+
+  test('rejected, or withdrawn by its own proposer, makes room for another', () => {
+    for (const approver of ['grace', 'ada']) {
+      const rejected = given(unknown, proposal, { ...approval, approver, approve: false })
+      expect(eventTypes(rejected)).toEqual(['ResolutionDecided'])
+      expect(status(rejected)).toBe('pending')
+      expect(openProposal(rejected)).toBeUndefined()
+      expect(status(given(rejected, { ...proposal, outcome: declined() }, approval))).toBe('failed')
+    }
+  })
+
+  test('stays open while inquiries find nothing, and is void once the outcome is known otherwise', () => {
+    const asked = given(
+      fire(given(unknown, proposal), 'inquiry', attempt),
+      says(attempt, timedOut, { source: 'inquiry' }),
+    )
+    expect(openProposal(asked)).toBeDefined()
+    const known = given(asked, says(attempt, declined(), { source: 'webhook', factId: 'w' }))
+    expect(rejection(when(known, approval))).toEqual({ code: 'operation_unknown' })
+    expect(status(known)).toBe('failed')
+  })
+})
+
+describe('an operation that no inquiry could settle', () => {
+  const manual = given(unknown, says(attempt, succeeded(100, { currency: 'USD' }), { source: 'inquiry' }))
+
+  test('waits for people, who are reminded every 30 days', () => {
+    expect(payment(manual)).toMatchObject({ review: true, attempts: [{ status: 'manual' }] })
+    expect(timers(manual)).toEqual([{ kind: 'manual', operationId: attempt, due: manual.now + 30 * day }])
+    const early = when(manual, { type: 'FireTimer', timer: 'manual', operationId: attempt })
+    expect(early.decision?.kind).toBe('ignored')
+    const reminded = fire(manual, 'manual', attempt)
+    expect(eventTypes(reminded)).toEqual(['ManualNeeded', 'ReviewOpened'])
+    expect(timers(reminded)).toEqual([{ kind: 'manual', operationId: attempt, due: reminded.now + 30 * day }])
+    expect(effects(reminded)).toEqual([])
+  })
+
+  test('is settled by a ruling, and no timer is left of it', () => {
+    const ruled = given(manual, { ...proposal, outcome: declined() }, approval)
+    expect(status(ruled)).toBe('failed')
+    expect(timers(ruled)).toEqual([])
+  })
+})
+
+describe('row 23: money that was taken when nobody wanted it any more', () => {
+  const failed = given(pending, says(attempt, declined()))
+  const late = given(failed, says(attempt, succeeded(100, { captured: true }), { source: 'webhook', factId: 'w' }))
+  const taken = idOf(late, 'cap')
+  const compensation: ApproveCompensation = {
+    type: 'ApproveCompensation',
+    operationId: taken,
+    operator: 'ada',
+    approver: 'grace',
+  }
+
+  test('goes back once two people say so, in a closed status too', () => {
+    expect(rejection(when(late, { ...compensation, approver: 'ada' }))).toEqual({ code: 'second_approver_required' })
+    expect(rejection(when(late, { ...compensation, operationId: attempt }))).toEqual({ code: 'operation_unknown' })
+    const approved = given(late, compensation)
+    expect(eventTypes(approved)).toEqual(['CompensationApproved', 'RefundPlanned'])
+    expect(effects(approved)).toMatchObject([{ kind: 'send', call: { kind: 'refund', amountMinor: 100 } }])
+    const refunded = given(approved, says(idOf(approved, 're'), succeeded(100, { pspReference: 'psp_refund' })))
+    expect(status(refunded)).toBe('failed')
+    expect(payment(refunded).refunds).toMatchObject([{ status: 'succeeded', cause: 'compensation' }])
+  })
+
+  test('goes back once: not while it is on its way, nor after', () => {
+    const approved = given(late, compensation)
+    const none = { code: 'refund_exceeds_capture', availableMinor: 0 }
+    expect(rejection(when(approved, compensation))).toEqual(none)
+    const id = idOf(approved, 're')
+    expect(rejection(when(given(approved, says(id, succeeded(100, { pspReference: 'r' }))), compensation))).toEqual(
+      none,
+    )
+    expect(when(given(approved, says(id, declined('soft'))), compensation).decision?.kind).toBe('accepted')
+  })
+
+  test('is compensated in doubt as any refund: asked about, by itself', () => {
+    const approved = given(late, compensation)
+    const lost = given(approved, says(idOf(approved, 're'), timedOut))
+    const asked = fire(later(lost, minute), 'inquiry', idOf(approved, 're'))
+    expect(effects(asked)).toMatchObject([{ kind: 'inquire', call: { kind: 'refund' } }])
+  })
+
+  test('of a capture that had been declined can be given back, though the merchant could not', () => {
+    const capturing = given(authorized, capture())
+    const first = idOf(capturing, 'cap')
+    const surprised = given(
+      capturing,
+      says(first, declined()),
+      says(first, succeeded(100, { pspReference: 'c' }), { source: 'webhook', factId: 'w' }),
+    )
+    expect(rejection(when(surprised, refund(100)))).toMatchObject({ code: 'payment_unexpected_state' })
+    const approved = given(surprised, { ...compensation, operationId: first })
+    expect(amounts(payment(approved))).toMatchObject({ captured: 100, refunding: 100, refundable: 0 })
+  })
+
+  test('of a payment that its merchant can refund is the merchant’s to give back', () => {
+    const capturing = given(authorized, capture())
+    const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded(100, { pspReference: 'c' })))
+    const refused = rejection(when(captured, { ...compensation, operationId: idOf(captured, 'cap') }))
+    expect(refused).toMatchObject({ code: 'payment_unexpected_state', current: 'captured' })
+  })
+})
