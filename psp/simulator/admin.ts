@@ -12,11 +12,13 @@ export interface AdminOptions {
   readonly book: Pick<Book, 'entries' | 'entriesOf'>
   readonly behaviours: Behaviours
   readonly engine: Pick<Engine, 'concludeAction'>
+  /** Add controls of their own. */
+  readonly parts?: readonly ((admin: FastifyInstance) => void)[]
 }
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
 
-export function addAdmin(app: FastifyInstance, { book, behaviours, engine }: AdminOptions): void {
+export function addAdmin(app: FastifyInstance, { book, behaviours, engine, parts = [] }: AdminOptions): void {
   void app.register(
     async (admin) => {
       admin.addHook('onRequest', async (request, reply) => {
@@ -24,6 +26,8 @@ export function addAdmin(app: FastifyInstance, { book, behaviours, engine }: Adm
           return reply.code(403).send({ error: 'the controls are for this machine alone' })
         }
       })
+
+      for (const add of parts) add(admin)
 
       admin.get<{ Querystring: { payment?: string } }>('/book', (request, reply) => {
         const { payment } = request.query

@@ -37,7 +37,7 @@ export type FaultAction = (typeof faultActions)[number]
 
 const milliseconds = (): ReturnType<typeof Type.Number> => Type.Number({ minimum: 0, maximum: 600_000 })
 
-const Latency = Type.Union([
+export const Latency = Type.Union([
   milliseconds(),
   Type.Object({ kind: Type.Literal('fixed'), ms: milliseconds() }, { additionalProperties: false }),
   Type.Object(
@@ -70,7 +70,7 @@ const Rule = Type.Object(
           ),
           payment_method: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
           /** Exact, or a prefix that ends in `*`. */
-          path: Type.Optional(Type.String({ pattern: '^/v1/', maxLength: 200 })),
+          path: Type.Optional(Type.String({ pattern: '^/(?:v1|v72|adyen)/', maxLength: 200 })),
           /** Our payment id. */
           payment: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
           idempotency_key: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
@@ -87,7 +87,7 @@ const Rule = Type.Object(
     latency_ms: Type.Optional(Latency),
     /** Instead of 500. */
     status: Type.Optional(Type.Union([500, 502, 503, 504].map((status) => Type.Literal(status)))),
-    /** Sends `Stripe-Should-Retry` with an injected refusal or server error. */
+    /** Sends `Stripe-Should-Retry` (Adyen: `transient-error`) with an injected refusal or server error. */
     should_retry: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },

@@ -20,16 +20,20 @@ import {
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { assert } from '../../runtime/assert.ts'
+import type { AdyenLine } from './adyen/engine.ts'
 import type { ErrorFields } from './failure.ts'
 import type { StripeRecord } from './records.ts'
 import type { EventFact } from './stripe-events.ts'
 
-export type BookOperation = 'authorize' | 'capture' | 'void' | 'refund'
+/** `adjust`: another amount authorised, at Adyen alone. */
+export type BookOperation = 'authorize' | 'capture' | 'void' | 'refund' | 'adjust'
 
-/** What a request asked for, and whether it did it. Amounts are Stripe's minor units, currencies lower case. */
+/** What a request asked for, and whether it did it. Amounts are the PSP's minor units, currencies lower case. */
 export interface BookEntry {
   /** Unix milliseconds. */
   readonly at: number
+  /** Absent: Stripe. */
+  readonly psp?: 'adyen'
   readonly operation: BookOperation
   readonly operation_id: string | null
   readonly idempotency_key: string | null
@@ -37,9 +41,9 @@ export interface BookEntry {
   readonly currency: string | null
   /** Money or a hold changed because of this request. False for replays, declines, refusals and injected faults. */
   readonly effect: boolean
-  /** Our payment id, as the metadata say. */
+  /** Our payment id, as the metadata say, or the reference. */
   readonly payment: string | null
-  /** The intent, or the refund. */
+  /** The intent, or the refund. Adyen: the payment of authorisations and voids, else the modification. */
   readonly psp_reference: string | null
   /** The object's status afterwards, an error code, `replayed`, or the injected fault. */
   readonly status: string
@@ -75,6 +79,8 @@ export interface BookLine {
   /** Ids given so far. */
   readonly ids: number
   readonly answer?: StoredAnswer
+  /** What the simulated Adyen remembers of it. */
+  readonly adyen?: AdyenLine
   /** What Stripe tells of it, and the key of the API request that caused it. */
   readonly events?: { readonly idempotency_key: string | null; readonly list: readonly LineEvent[] }
 }

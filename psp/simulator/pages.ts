@@ -53,10 +53,10 @@ function returnAddress(intent: IntentRecord, returnUrl: string): string {
   return url.href
 }
 
-function authenticationForms(intent: IntentRecord): string {
+export function authenticationForms({ amount, currency }: Pick<IntentRecord, 'amount' | 'currency'>): string {
   const button = (outcome: string, label: string): string =>
     `<form method="post"><input type="hidden" name="outcome" value="${outcome}"><button>${label}</button></form>`
-  return `<p>Test authentication of ${intent.amount} ${escapeHtml(intent.currency)} (minor units).</p>
+  return `<p>Test authentication of ${amount} ${escapeHtml(currency)} (minor units).</p>
 ${button('complete', 'Complete authentication')}
 ${button('fail', 'Fail authentication')}`
 }
@@ -88,7 +88,7 @@ const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#1a1a1a
 table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left}
 button{font:inherit;padding:.4rem 1rem;margin:.4rem 0}`
 
-function page(reply: FastifyReply, status: number, title: string, body: string): FastifyReply {
+export function page(reply: FastifyReply, status: number, title: string, body: string): FastifyReply {
   return reply
     .code(status)
     .type('text/html; charset=utf-8')

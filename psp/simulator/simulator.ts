@@ -8,6 +8,12 @@ import { fastify } from 'fastify'
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { seededRandom } from '../../runtime/random.ts'
 import { addAdmin } from './admin.ts'
+import { addAdyenAdmin } from './adyen/admin.ts'
+import { addAdyenEdge } from './adyen/edge.ts'
+import { type AdyenKept, AdyenEngine, adyenKeyLifeMs, applyAdyenLine } from './adyen/engine.ts'
+import { type AdyenSettings, defaultSettings } from './adyen/execution.ts'
+import { addAdyenPages } from './adyen/pages.ts'
+import { AdyenWorld } from './adyen/world.ts'
 import { type BehaviourRule, Behaviours } from './behaviour.ts'
 import { Book } from './book.ts'
 import { applyLine, Engine } from './engine.ts'
@@ -30,6 +36,8 @@ export interface SimulatorOptions {
   /** How browsers reach the authentication page; default: the address it listens on. */
   readonly publicUrl?: string
   readonly behaviour?: readonly BehaviourRule[]
+  /** Of Adyen's merchant account. */
+  readonly adyen?: Partial<AdyenSettings>
   readonly clock?: Clock
 }
 
@@ -50,15 +58,24 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const behaviours = new Behaviours(seededRandom(seed))
   behaviours.replace(options.behaviour ?? [])
   const events = new StripeEventLog(() => undefined)
-  const book = await Book.open(directory, (line) => applyLine(line, { world, ids, idempotency, events }))
+  const adyenMemory = { world: new AdyenWorld(), idempotency: new IdempotencyStore<AdyenKept>(adyenKeyLifeMs) }
+  const book = await Book.open(directory, (line) => {
+    applyLine(line, { world, ids, idempotency, events })
+    if (line.adyen !== undefined) applyAdyenLine(line.adyen, line.at, adyenMemory)
+  })
 
   let url = ''
-  const engine = new Engine({ world, book, ids, idempotency, events, clock, publicUrl: () => options.publicUrl ?? url })
+  const publicUrl = (): string => options.publicUrl ?? url
+  const engine = new Engine({ world, book, ids, idempotency, events, clock, publicUrl })
+  const settings = { ...defaultSettings, ...options.adyen }
+  const adyen = new AdyenEngine({ ...adyenMemory, book, ids, clock, settings, publicUrl })
   const app = fastify({ forceCloseConnections: true, bodyLimit: 256 * 1024, keepAliveTimeout: 72_000 })
   const eventReads = { events, standing: () => ({ pending: 0, failed: 0 }) }
   addStripeEdge(app, { engine, behaviours, world, eventReads, ids, clock })
-  addAdmin(app, { book, behaviours, engine })
+  addAdyenEdge(app, { engine: adyen, behaviours, ids, clock })
+  addAdmin(app, { book, behaviours, engine, parts: [(admin) => addAdyenAdmin(admin, adyen)] })
   addPages(app, { world, book, engine, clock })
+  addAdyenPages(app, adyen)
   try {
     url = await app.listen({ port, host })
   } catch (error) {
@@ -66,12 +83,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     throw error
   }
   engine.start()
+  adyen.start()
   return {
     url,
     adminUrl: `${url}/_admin`,
     async close() {
       await app.close()
       engine.stop()
+      adyen.stop()
       book.close()
     },
   }
