@@ -28,6 +28,8 @@ export interface WebhookMetrics {
   altered(from: Pushing): void
   /** A test message on a live connection, or the other way round. */
   otherEnvironment(from: Pushing): void
+  /** Authentic, and of a kind that is known, but what it tells could not be read. */
+  unreadable(from: Pushing): void
 }
 
 export function webhookMetrics(metrics: Metrics): WebhookMetrics {
@@ -57,11 +59,17 @@ export function webhookMetrics(metrics: Metrics): WebhookMetrics {
     help: 'Notices of the other environment than their connection: test on live, or live on test.',
     labels,
   })
+  const unreadable = metrics.counter({
+    name: 'webhook_unreadable_total',
+    help: 'Authentic notices of a known type that could not be read: kept, and nothing follows from them.',
+    labels,
+  })
   return {
     received: ({ psp, connection }, result) => received.inc({ psp, connection, result }),
     unknownConnection: () => unknown.inc(),
     accepted: ({ psp, connection }, ms) => accepted.observe({ psp, connection }, ms / 1_000),
     altered: ({ psp, connection }) => altered.inc({ psp, connection }),
     otherEnvironment: ({ psp, connection }) => otherEnvironment.inc({ psp, connection }),
+    unreadable: ({ psp, connection }) => unreadable.inc({ psp, connection }),
   }
 }

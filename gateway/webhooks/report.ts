@@ -41,6 +41,10 @@ export class WebhookReport {
         webhooks.otherEnvironment(from)
         this.#warn(request, from, 'other_environment', 'a PSP sent a message of the other environment')
       }
+      if (notice.fact.kind === 'none' && notice.fact.reason === 'unreadable') {
+        webhooks.unreadable(from)
+        this.#warn(request, from, 'unreadable', 'an authentic message of a PSP could not be read')
+      }
     }
   }
 
