@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  actionRequired,
   cancel,
   connections,
   create,
@@ -39,6 +40,8 @@ const life = given(
     returnUrl: 'https://shop.example/back',
     metadata: { order: '7' },
   }),
+  says(attempt, actionRequired),
+  { type: 'CompleteAction', attemptId: attempt, nonce: 'ab'.repeat(16), redirectResult: 'from_the_psp' },
   says(attempt, succeeded(100, { captured: true })),
   refund(30, 'r1'),
   { ...refund(40), request: request('__proto__') },
@@ -67,7 +70,7 @@ test('every idempotency key survives the snapshot, whatever it is called: its re
 test('personal data and tokens stand in the private part of a snapshot alone', () => {
   const { state, private: hidden } = kind.snapshot(payment(life))
   const open = JSON.stringify(state)
-  for (const secret of ['pm_card_visa', 'cus_1', 'two tickets', 'shop.example']) {
+  for (const secret of ['pm_card_visa', 'cus_1', 'two tickets', 'shop.example', 'from_the_psp']) {
     expect(open).not.toContain(secret)
     expect(JSON.stringify(hidden)).toContain(secret)
   }

@@ -6,7 +6,7 @@ import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
 import type { PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
-import { carryingAttempt, isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
+import { isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
 import { pageOf, publishedEvents } from '../domain/payment/history.ts'
 import { effectsOf } from '../domain/payment/plan.ts'
@@ -67,8 +67,10 @@ function pspReferencesOf(state: Payment): readonly PspReference[] {
     if (!isKnown) references.push({ connection, reference })
   }
   for (const { connection, pspReference } of operationsOf(state)) add(connection, pspReference)
-  const disputedAt = carryingAttempt(state) ?? state.attempts.at(-1)
-  for (const { pspReference } of state.disputes) if (disputedAt !== undefined) add(disputedAt.connection, pspReference)
+  for (const { attemptId, pspReference } of state.disputes) {
+    const attempt = state.attempts.find(({ id }) => id === attemptId)
+    if (attempt !== undefined) add(attempt.connection, pspReference)
+  }
   return references
 }
 
@@ -146,7 +148,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     inUse: () => ({ kind: 'in_use' }),
 
     snapshot(state) {
-      const { paymentMethod, customer, description, returnUrl, requests, ...rest } = state
+      const { paymentMethod, customer, description, returnUrl, redirectResult, requests, ...rest } = state
       // As a list: msgpack renames a member `__proto__`, and an idempotency key may be called that.
       const open = { ...rest, requests: Object.values(requests) }
       const hidden = {
@@ -154,6 +156,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
         ...(customer !== undefined && { customer }),
         ...(description !== undefined && { description }),
         ...(returnUrl !== undefined && { returnUrl }),
+        ...(redirectResult !== undefined && { redirectResult }),
       }
       return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
     },

@@ -34,6 +34,15 @@ describe('a payment method', () => {
     }
   })
 
+  it('of a card may be the text that the PSP’s page has encrypted', async () => {
+    const token = JSON.stringify({
+      type: 'scheme',
+      encryptedCardNumber: 'eyJhbGciOiJSU0EtT0FFUCJ9.q0xJ7pVd0mE',
+      brand: 'visa',
+    })
+    expect(await taken({ type: 'card', token })).toEqual({ type: 'card', token })
+  })
+
   it.each([
     ['an unknown type', { type: 'sepa', token: 'x' }, 'payment_method.type'],
     ['no type', { token: 'x' }, 'payment_method.type'],
@@ -42,7 +51,9 @@ describe('a payment method', () => {
     ['a token that is an object', { type: 'apple_pay', token: { id: 'tok_visa' } }, 'payment_method.token'],
     ['a text that is neither', { type: 'apple_pay', token: 'not a token' }, 'payment_method.token'],
     ['a text that is no JSON', { type: 'apple_pay', token: '{"id":' }, 'payment_method.token'],
-    ['a text for a card', { type: 'card', token: '{"id":"tok_visa"}' }, 'payment_method.token'],
+    ['a text for a card that is no JSON', { type: 'card', token: '{"type":' }, 'payment_method.token'],
+    ['a text for a card that is ambiguous', { type: 'card', token: '{"a":"1","a":"2"}' }, 'payment_method.token'],
+    ['a text for a card in front of which something stands', { type: 'card', token: ' {}' }, 'payment_method.token'],
     [
       'a text of more than 16 KiB',
       { type: 'apple_pay', token: `{"a":"${'x'.repeat(16_384)}"}` },
@@ -64,6 +75,7 @@ describe('a payment method', () => {
     for (const payment_method of [
       { type: 'card', token: '4242424242424242' },
       { type: 'google_pay', token: '{"pan":"4242 4242 4242 4242"}' },
+      { type: 'card', token: '{"type":"scheme","number":"4111 1111 1111 1111"}' },
     ]) {
       expect(await codeOfCreate({ ...createBody, payment_method })).toBe('400 pan_not_allowed payment_method.token')
     }

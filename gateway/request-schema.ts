@@ -38,7 +38,8 @@ const PaymentMethod = Type.Unsafe<string | PaymentMethodBody>({
       type: 'string',
       minLength: 1,
       maxLength: httpLimits.walletTokenCharactersMax,
-      description: 'The PSP’s token, or, for a wallet, the JSON text that it gave your page.',
+      description:
+        'The PSP’s token, or a JSON text: what a wallet gave your page, or the card that the PSP’s page has encrypted.',
     },
   },
   required: ['type', 'token'],

@@ -21,6 +21,30 @@ describe('the shopper’s return', () => {
     expect(response.headers['referrer-policy']).toBe('no-referrer')
   })
 
+  it('passes on what the PSP’s page gave the shopper for us, and nothing else of the query', async () => {
+    const { app, router } = testEdge()
+    router.script = () => done(capturedPayment('k1', { returnUrl: 'https://shop.example/' }))
+    await app.inject({ url: `${url}?redirectResult=eyJ0cmFu%2BX%2F%3D%3D&resultCode=authorised` })
+    expect(router.payload).toEqual({
+      type: 'CompleteAction',
+      attemptId: attempt.id,
+      nonce: attempt.nonce,
+      redirectResult: 'eyJ0cmFu+X/==',
+    })
+  })
+
+  it.each([
+    ['none', 'redirectResult='],
+    ['two', 'redirectResult=a&redirectResult=b'],
+    ['one too long', `redirectResult=${'x'.repeat(4_097)}`],
+    ['one with a line break', 'redirectResult=a%0Ab'],
+  ])('routes nothing where that is %s', async (_name, query) => {
+    const { app, router } = testEdge()
+    const response = await app.inject({ url: `${url}?${query}` })
+    expect([400, 404]).toContain(response.statusCode)
+    expect(router.envelopes).toEqual([])
+  })
+
   it('shows a plain page where the merchant has no address', async () => {
     const { app, router } = testEdge()
     for (const [lifecycle, words] of [

@@ -23,10 +23,10 @@ import type {
   MerchantRequest,
   RefundPayment,
 } from './commands.ts'
+import { holdsCardNumber } from './card-number.ts'
 import type { PaymentContext } from './context.ts'
 import { amounts, carryingAttempt, latestAttempt, openCaptures, openVoid } from './derive.ts'
 import type { PaymentEvent, PrivateDetails } from './events.ts'
-import type { PaymentMethod } from './operations.ts'
 import { planAttempt, planCapture, planRefund, planVoid, remainderReleased } from './planning.ts'
 import { capturesMax, refundsMax, voidsMax } from './policy.ts'
 import type { Payment } from './state.ts'
@@ -236,22 +236,4 @@ function privateDetails(from: PrivateDetails): PrivateDetails | undefined {
     ...(returnUrl !== undefined && { returnUrl }),
   }
   return Object.keys(details).length === 0 ? undefined : details
-}
-
-/**
- * A run of 12 to 19 digits that passes Luhn's check: a card number where a token belongs. What a wallet encrypted is left
- * alone: one hash in a hundred has such a run by chance.
- */
-function holdsCardNumber({ type, token }: PaymentMethod): boolean {
-  if (type !== 'card' && token.startsWith('{')) return false
-  for (const [digits] of token.matchAll(/[0-9]{12,19}/g)) {
-    let sum = 0
-    for (let n = 0; n < digits.length; n += 1) {
-      const digit = Number(digits[digits.length - 1 - n])
-      const doubled = n % 2 === 1 ? digit * 2 : digit
-      sum += doubled > 9 ? doubled - 9 : doubled
-    }
-    if (sum % 10 === 0) return true
-  }
-  return false
 }

@@ -24,6 +24,28 @@ describe('a wallet as payment method', () => {
     expect(effects(confirmed)).toMatchObject([{ call: { paymentMethod } }])
   })
 
+  test('or of the text that a PSP’s page has encrypted a card into', () => {
+    const token = JSON.stringify({ type: 'scheme', encryptedCardNumber: 'x4242424242424242y', brand: 'visa' })
+    const paymentMethod: PaymentMethod = { type: 'card', token }
+    expect(effects(given(nothing(), create({ paymentMethod })))).toMatchObject([{ call: { paymentMethod } }])
+  })
+
+  test.each([
+    ['a number by itself', { type: 'scheme', other: { deep: ['4242424242424242'] } }],
+    ['a number in groups', { type: 'scheme', other: '4242 4242-4242 4242' }],
+    ['a number that is no text', { type: 'scheme', other: 4_242_424_242_424_242 }],
+    ['a card’s number, whatever it looks like', { type: 'scheme', number: '4242' }],
+    ['a card’s code', { type: 'scheme', encryptedCardNumber: 'x', cvc: '737' }],
+  ])('is refused where its text holds %s', (_name, text) => {
+    const refused = when(nothing(), create({ paymentMethod: { type: 'card', token: JSON.stringify(text) } }))
+    expect(rejection(refused)).toEqual({ code: 'card_number_not_allowed', param: 'payment_method' })
+  })
+
+  test('is looked at however deeply its text is nested', () => {
+    const token = `{"a":${'['.repeat(8_000)}"4242424242424242"${']'.repeat(8_000)}}`
+    expect(rejection(when(nothing(), create({ paymentMethod: { type: 'apple_pay', token } })))).toBeDefined()
+  })
+
   test('is refused where its token is a card number', () => {
     for (const type of ['card', 'apple_pay', 'google_pay'] as const) {
       const refused = when(nothing(), create({ paymentMethod: { type, token: 'x4242424242424242' } }))

@@ -4,14 +4,15 @@
  * yet), or says in plain words how it went.
  *
  * Nobody is authenticated here: the nonce, 128 random bits known to the PSP and this shopper's browser alone, is the
- * permission, and without it not even the payment's existence is told. What the query says is ignored: the outcome comes
- * from the PSP. Coming back twice is harmless.
+ * permission, and without it not even the payment's existence is told. What the query says of the outcome is ignored: that
+ * comes from the PSP. Of it only Adyen's `redirectResult` is passed on, with which the PSP is asked; nobody here can read it.
+ * Coming back twice is harmless.
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseOperationId } from '../../domain/ids.ts'
 import type { PaymentAnswer } from '../../domain/payment/answers.ts'
-import type { CompleteAction } from '../../domain/payment/commands.ts'
+import { type CompleteAction, redirectResultLengthMax } from '../../domain/payment/commands.ts'
 import type { Payment, PaymentStatus } from '../../domain/payment/state.ts'
 import { unreachable } from '../../runtime/assert.ts'
 import type { Edge } from '../deps.ts'
@@ -20,12 +21,25 @@ import { envelopeOf } from '../submit.ts'
 
 const noncePattern = /^[0-9a-f]{32}$/
 
+interface ShopperReturn {
+  Params: { attempt: string; nonce: string }
+  Querystring: { redirectResult?: unknown }
+}
+
 export function shopperReturnRoute(app: FastifyInstance, edge: Edge): void {
-  app.get<{ Params: { attempt: string; nonce: string } }>('/v1/return/:attempt/:nonce', async (request, reply) => {
+  app.get<ShopperReturn>('/v1/return/:attempt/:nonce', async (request, reply) => {
     const { attempt, nonce } = request.params
+    const { redirectResult } = request.query
     const paymentId = paymentIdOfAttempt(attempt)
-    if (paymentId === undefined || !noncePattern.test(nonce)) return page(reply, 404, 'This address is not valid.')
-    const state = await complete(edge, request, paymentId, { type: 'CompleteAction', attemptId: attempt, nonce })
+    if (paymentId === undefined || !noncePattern.test(nonce) || !isRedirectResult(redirectResult)) {
+      return page(reply, 404, 'This address is not valid.')
+    }
+    const state = await complete(edge, request, paymentId, {
+      type: 'CompleteAction',
+      attemptId: attempt,
+      nonce,
+      ...(redirectResult !== undefined && { redirectResult }),
+    })
     if (state === 'unavailable') {
       reply.header('retry-after', '2')
       return page(reply, 503, 'The payment cannot be looked up right now. Please reload this page in a moment.')
@@ -35,6 +49,12 @@ export function shopperReturnRoute(app: FastifyInstance, edge: Edge): void {
     if (state.returnUrl === undefined) return page(reply, 200, sentenceOf(status))
     return reply.redirect(returnUrlWith(state.returnUrl, state.id, status), 303)
   })
+}
+
+/** Absent, or one text without blanks and control characters. */
+function isRedirectResult(value: unknown): value is string | undefined {
+  if (value === undefined) return true
+  return typeof value === 'string' && value.length <= redirectResultLengthMax && /^[\x21-\x7e]+$/.test(value)
 }
 
 function paymentIdOfAttempt(attempt: string): string | undefined {
