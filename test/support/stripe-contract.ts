@@ -117,7 +117,7 @@ function constOf(schema: Schema | undefined): unknown {
 }
 
 /** A decoded form as JSON: names 0, 1, 2, … make a list; texts stay texts (the validator turns them into numbers). */
-function toJson(tree: FormTree): unknown {
+export function toJson(tree: FormTree): unknown {
   const entries = [...tree].map(([name, value]) => [name, typeof value === 'string' ? value : toJson(value)] as const)
   const isList = entries.length > 0 && entries.every(([name], index) => name === String(index))
   return isList ? entries.map(([, value]) => value) : Object.fromEntries(entries)

@@ -64,7 +64,10 @@ export function charge(fields: Json = {}): Json {
     currency: 'eur',
     metadata: ourMetadata,
     payment_intent: 'pi_1',
-    payment_method_details: { ...details, card: { ...details.card, capture_before: 1_800_500_000 } },
+    payment_method_details: {
+      ...details,
+      card: { ...details.card, capture_before: 1_800_500_000, electronic_commerce_indicator: null },
+    },
     ...fields,
   }
 }
@@ -89,6 +92,7 @@ export function dispute(fields: Json = {}): Json {
   return {
     ...resources['dispute'],
     intended_submission_method: null,
+    evidence_details: { ...(resources['dispute']?.['evidence_details'] as Json), submission_method: 'not_submitted' },
     id: 'du_1',
     amount: 1234,
     charge: 'ch_1',
