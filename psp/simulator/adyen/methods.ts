@@ -4,7 +4,7 @@
  */
 import { AdyenFailure, invalid } from './failure.ts'
 import type { Course } from './records.ts'
-import { refusalReason } from './refusals.ts'
+import { authenticationRequired, refusalReason } from './refusals.ts'
 import type { PaymentBody } from './requests.ts'
 
 export type Verdict =
@@ -22,6 +22,8 @@ export interface UsedMethod {
   readonly verdict: Verdict
 }
 
+const wallets: ReadonlySet<string> = new Set(['applepay', 'googlepay', 'paywithgoogle'])
+const unauthenticated: Verdict = { kind: 'refused', code: authenticationRequired }
 const approved: Verdict = { kind: 'approved', course: 'plain' }
 
 /** Test triggers by name, as refusal codes; 1 is approval. */
@@ -53,7 +55,7 @@ export function methodOf(body: PaymentBody): UsedMethod {
   const requested = additionalData?.['RequestedTestAcquirerResponseCode']
   const byCode = requested === undefined ? undefined : verdictOfCode(Number(requested))
   if (requested !== undefined && byCode === undefined) throw invalid('000', 'No such RequestedTestAcquirerResponseCode')
-  if (type !== 'scheme') {
+  if (wallets.has(type)) {
     const token = type === 'applepay' ? paymentMethod.applePayToken : paymentMethod.googlePayToken
     if (token === undefined) throw unsupported()
     return {
@@ -65,8 +67,10 @@ export function methodOf(body: PaymentBody): UsedMethod {
   }
   if (id !== undefined) {
     if (shopperReference === undefined) throw invalid('000', 'Recurring payments require a shopperReference')
-    const verdict = verdictOfStored(id)
-    if (verdict === undefined) throw invalid('800', 'Contract not found')
+    const known = verdictOfStored(id)
+    if (known === undefined) throw invalid('800', 'Contract not found')
+    const mayRedirect = body.authenticationData?.attemptAuthentication !== 'never'
+    const verdict = known.kind === 'redirected' && !mayRedirect ? unauthenticated : known
     return { name: id, type, brand: 'visa', verdict: byCode ?? verdict }
   }
   if (paymentMethod.encryptedCardNumber === undefined && paymentMethod.encryptedCard === undefined) throw unsupported()

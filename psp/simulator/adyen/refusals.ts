@@ -55,3 +55,4 @@ export function refusalReason(code: number): string | undefined {
 
 export const notAuthenticated = 11
 export const cancelled = 15
+export const authenticationRequired = 38

@@ -30,9 +30,7 @@ const descriptive = Object.fromEntries(
 
 const PaymentMethod = Type.Object(
   {
-    type: Type.Optional(
-      Type.Union(['scheme', 'applepay', 'googlepay', 'paywithgoogle'].map((name) => Type.Literal(name))),
-    ),
+    type: Type.Optional(Type.Enum(['scheme', 'card', 'bcmc', 'applepay', 'googlepay', 'paywithgoogle'])),
     storedPaymentMethodId: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     holderName: Type.Optional(Type.String({ maxLength: 15_000 })),
     encryptedCard: Type.Optional(text),
@@ -40,6 +38,7 @@ const PaymentMethod = Type.Object(
     encryptedExpiryMonth: Type.Optional(text),
     encryptedExpiryYear: Type.Optional(text),
     encryptedSecurityCode: Type.Optional(text),
+    encryptedPassword: Type.Optional(text),
     applePayToken: Type.Optional(text),
     googlePayToken: Type.Optional(text),
     brand: Type.Optional(text),
@@ -60,13 +59,19 @@ const Payment = Type.Object(
     returnUrl: Type.String({ minLength: 1, maxLength: 1024 }),
     paymentMethod: PaymentMethod,
     shopperReference: Type.Optional(Type.String({ minLength: 3, maxLength: 256 })),
-    shopperInteraction: Type.Optional(Type.Union(['Ecommerce', 'ContAuth', 'Moto'].map((name) => Type.Literal(name)))),
-    recurringProcessingModel: Type.Optional(
-      Type.Union(['CardOnFile', 'Subscription', 'UnscheduledCardOnFile'].map((name) => Type.Literal(name))),
-    ),
+    shopperInteraction: Type.Optional(Type.Enum(['Ecommerce', 'ContAuth', 'Moto'])),
+    recurringProcessingModel: Type.Optional(Type.Enum(['CardOnFile', 'Subscription', 'UnscheduledCardOnFile'])),
     captureDelayHours: Type.Optional(Type.Literal(0)),
     additionalData: Type.Optional(Type.Record(Type.String(), Type.String())),
-    authenticationData: Type.Optional(Type.Unknown()),
+    authenticationData: Type.Optional(
+      Type.Object(
+        {
+          attemptAuthentication: Type.Optional(Type.Enum(['always', 'never'])),
+          threeDSRequestData: Type.Optional(Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
   },
   { additionalProperties: false },
 )
@@ -90,9 +95,7 @@ const Refund = Type.Object(
     ...common,
     amount: Amount,
     capturePspReference: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
-    merchantRefundReason: Type.Optional(
-      Type.Union(['FRAUD', 'CUSTOMER REQUEST', 'RETURN', 'DUPLICATE', 'OTHER'].map((name) => Type.Literal(name))),
-    ),
+    merchantRefundReason: Type.Optional(Type.Enum(['FRAUD', 'CUSTOMER REQUEST', 'RETURN', 'DUPLICATE', 'OTHER'])),
   },
   { additionalProperties: false },
 )
@@ -102,9 +105,7 @@ const AmountUpdate = Type.Object(
   {
     ...common,
     amount: Amount,
-    industryUsage: Type.Optional(
-      Type.Union(['delayedCharge', 'installment', 'noShow'].map((name) => Type.Literal(name))),
-    ),
+    industryUsage: Type.Optional(Type.Enum(['delayedCharge', 'installment', 'noShow'])),
   },
   { additionalProperties: false },
 )
