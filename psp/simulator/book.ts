@@ -24,6 +24,7 @@ import type { AdyenLine } from './adyen/engine.ts'
 import type { ErrorFields } from './failure.ts'
 import type { StripeRecord } from './records.ts'
 import type { EventFact } from './stripe-events.ts'
+import type { WebhookLine } from './webhooks/outbox.ts'
 
 /** `adjust`: another amount authorised, at Adyen alone. */
 export type BookOperation = 'authorize' | 'capture' | 'void' | 'refund' | 'adjust'
@@ -81,6 +82,8 @@ export interface BookLine {
   readonly answer?: StoredAnswer
   /** What the simulated Adyen remembers of it. */
   readonly adyen?: AdyenLine
+  /** Where webhooks go from now on, or how one ended. */
+  readonly webhooks?: WebhookLine
   /** What Stripe tells of it, and the key of the API request that caused it. */
   readonly events?: { readonly idempotency_key: string | null; readonly list: readonly LineEvent[] }
 }

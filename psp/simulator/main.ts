@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util'
 import { exitWithParent } from '../../runtime/parent.ts'
 import { startSimulator } from './simulator.ts'
+import { readWebhookConfig, type WebhookConfig } from './webhooks/endpoints.ts'
 
 exitWithParent()
 const { env } = process
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     host: { type: 'string', default: env['SHARDPAY_SIMULATOR_HOST'] ?? '127.0.0.1' },
     book: { type: 'string', default: env['SHARDPAY_SIMULATOR_BOOK'] ?? '.shardpay/simulator' },
     seed: { type: 'string', default: env['SHARDPAY_SIMULATOR_SEED'] ?? '1' },
+    webhooks: { type: 'string', default: env['SHARDPAY_SIMULATOR_WEBHOOKS'] ?? '' },
     'public-url': { type: 'string', default: env['SHARDPAY_SIMULATOR_PUBLIC_URL'] ?? '' },
   },
 })
@@ -27,6 +29,14 @@ function wholeNumber(name: string, text: string, max: number): number {
   process.exit(2)
 }
 
+/** JSON, or a file of it. */
+function webhookConfig(text: string): WebhookConfig {
+  const parsed = text === '' ? { config: {} } : readWebhookConfig(text)
+  if ('config' in parsed) return parsed.config
+  console.error(`--webhooks: ${parsed.problem}`)
+  process.exit(2)
+}
+
 const port = wholeNumber('port', values.port, 65_535)
 try {
   const simulator = await startSimulator({
@@ -34,6 +44,7 @@ try {
     port,
     host: values.host,
     seed: wholeNumber('seed', values.seed, 2 ** 32 - 1),
+    webhooks: webhookConfig(values.webhooks),
     ...(values['public-url'] === '' ? {} : { publicUrl: values['public-url'] }),
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

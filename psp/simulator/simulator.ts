@@ -22,6 +22,12 @@ import { IdSource } from './ids.ts'
 import { addPages } from './pages.ts'
 import { addStripeEdge } from './stripe-edge.ts'
 import { StripeEventLog } from './stripe-events-log.ts'
+import { addWebhookControls } from './webhooks/admin.ts'
+import type { WebhookConfig } from './webhooks/endpoints.ts'
+import { Outbox } from './webhooks/outbox.ts'
+import type { Transport } from './webhooks/ports.ts'
+import { concurrencyMax, WebhookSender } from './webhooks/sender.ts'
+import { httpTransport } from './webhooks/transport.ts'
 import { World } from './world.ts'
 
 export interface SimulatorOptions {
@@ -38,13 +44,17 @@ export interface SimulatorOptions {
   readonly behaviour?: readonly BehaviourRule[]
   /** Of Adyen's merchant account. */
   readonly adyen?: Partial<AdyenSettings>
+  /** Where webhooks go. What is absent stays as it was when the book was closed; secrets are not in the book. */
+  readonly webhooks?: WebhookConfig
+  /** How webhooks leave; default: HTTP. */
+  readonly transport?: Transport
   readonly clock?: Clock
 }
 
 export interface Simulator {
   /** What a connector takes as base URL. */
   readonly url: string
-  /** `<url>/_admin`: `/book`, `/behaviour`, `/3ds/<intent>`. */
+  /** `<url>/_admin`: `/book`, `/behaviour`, `/webhooks`, `/3ds/<intent>`, `/stripe/…`, `/adyen/…`. */
   readonly adminUrl: string
   /** Ends connections, also those it leaves hanging on purpose, and closes the book. */
   close(): Promise<void>
@@ -57,11 +67,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const idempotency = new IdempotencyStore()
   const behaviours = new Behaviours(seededRandom(seed))
   behaviours.replace(options.behaviour ?? [])
-  const events = new StripeEventLog(() => undefined)
+  const outbox = new Outbox()
+  const events = new StripeEventLog((event) => outbox.takeEvent(event))
   const adyenMemory = { world: new AdyenWorld(), idempotency: new IdempotencyStore<AdyenKept>(adyenKeyLifeMs) }
   const book = await Book.open(directory, (line) => {
     applyLine(line, { world, ids, idempotency, events })
     if (line.adyen !== undefined) applyAdyenLine(line.adyen, line.at, adyenMemory)
+    for (const item of line.adyen?.notifications ?? []) outbox.takeItem(item)
+    if (line.webhooks !== undefined) outbox.apply(line.webhooks)
   })
 
   let url = ''
@@ -69,11 +82,30 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const engine = new Engine({ world, book, ids, idempotency, events, clock, publicUrl })
   const settings = { ...defaultSettings, ...options.adyen }
   const adyen = new AdyenEngine({ ...adyenMemory, book, ids, clock, settings, publicUrl })
+  adyen.onNotification((item) => outbox.takeItem(item))
+  const sender = new WebhookSender({
+    outbox,
+    transport: options.transport ?? httpTransport(concurrencyMax),
+    clock,
+    random: seededRandom(seed),
+    write(webhooks) {
+      book.append({ at: clock.now(), request_id: null, entries: [], records: [], ids: ids.count, webhooks })
+      outbox.apply(webhooks)
+    },
+  })
   const app = fastify({ forceCloseConnections: true, bodyLimit: 256 * 1024, keepAliveTimeout: 72_000 })
-  const eventReads = { events, standing: () => ({ pending: 0, failed: 0 }) }
+  app.addHook('onSend', async (request) => {
+    if (!request.url.startsWith('/_admin')) await sender.beforeAnswer()
+  })
+  const eventReads = { events, standing: (event: string) => outbox.standing(event) }
   addStripeEdge(app, { engine, behaviours, world, eventReads, ids, clock })
   addAdyenEdge(app, { engine: adyen, behaviours, ids, clock })
-  addAdmin(app, { book, behaviours, engine, parts: [(admin) => addAdyenAdmin(admin, adyen)] })
+  addAdmin(app, {
+    book,
+    behaviours,
+    engine,
+    parts: [(admin) => addAdyenAdmin(admin, adyen), (admin) => addWebhookControls(admin, sender)],
+  })
   addPages(app, { world, book, engine, clock })
   addAdyenPages(app, adyen)
   try {
@@ -84,6 +116,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
   engine.start()
   adyen.start()
+  sender.configure(options.webhooks ?? {})
   return {
     url,
     adminUrl: `${url}/_admin`,
@@ -91,6 +124,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       await app.close()
       engine.stop()
       adyen.stop()
+      await sender.stop()
       book.close()
     },
   }
