@@ -271,7 +271,6 @@ function requestOf(call: PspCall): ReturnType<typeof buildRequest> {
   return cancelRequest(call.authorizationReference, call.idempotencyKey)
 }
 
-/** No release of this request form could ever send it: final. */
 /** Nothing was sent, and nothing ever can be. */
 function outcomeOfUnrepresentable({ unrepresentable }: Unrepresentable): OperationOutcome {
   switch (unrepresentable) {

@@ -36,20 +36,19 @@ interface Undescribed {
   readonly in2023?: RegExp
 }
 
-function expectValid(request: StripeRequest, { now, in2023 }: Undescribed = {}): void {
+function problemsOf(request: StripeRequest, { now, in2023 }: Undescribed = {}): string[] {
   const [pathname = '', query = ''] = request.path.split('?')
   const method = request.method === 'GET' ? 'get' : 'post'
   const form = decodeForm(request.body ?? query)
-  const problems = problemsOfRequest(method, pathname, form).filter((problem) => now?.test(problem) !== true)
-  expect(problems, request.path).toEqual([])
-  const earlier = problemsOfRequestIn2023(method, pathname, form).filter((problem) => in2023?.test(problem) !== true)
-  expect(earlier, request.path).toEqual([])
+  return [
+    ...problemsOfRequest(method, pathname, form).filter((problem) => now?.test(problem) !== true),
+    ...problemsOfRequestIn2023(method, pathname, form).filter((problem) => in2023?.test(problem) !== true),
+  ]
 }
 
-function expectBuilt(call: DirectCall, undescribed?: Undescribed): void {
+function problemsOfCall(call: DirectCall, undescribed?: Undescribed): string[] {
   const request = buildRequest(call)
-  if ('unrepresentable' in request) throw new Error(`the call can be built, not ${request.unrepresentable}`)
-  expectValid(request, undescribed)
+  return 'unrepresentable' in request ? [request.unrepresentable] : problemsOf(request, undescribed)
 }
 
 /**
@@ -91,24 +90,26 @@ describe("every request of the connector is valid by both of Stripe's descriptio
     fc.assert(
       fc.property(call, money, (given, amount) => {
         const present = Object.entries({ ...given, ...amount }).filter(([, value]) => value !== undefined)
-        expectBuilt(authorizeCall(Object.fromEntries(present)), cardToken)
+        expect(problemsOfCall(authorizeCall(Object.fromEntries(present)), cardToken)).toEqual([])
       }),
       { numRuns: 200 },
     )
   })
 
   it('captures, final and not: the older description does not know that there are several', () => {
-    expectBuilt(captureCall('pi_1'))
-    expectBuilt(captureCall('pi_1', { amountMinor: 1 }))
-    expectBuilt(captureCall('pi_1', { final: false }), { in2023: /additional properties: final_capture$/ })
+    expect(problemsOfCall(captureCall('pi_1'))).toEqual([])
+    expect(problemsOfCall(captureCall('pi_1', { amountMinor: 1 }))).toEqual([])
+    expect(
+      problemsOfCall(captureCall('pi_1', { final: false }), { in2023: /additional properties: final_capture$/ }),
+    ).toEqual([])
   })
 
   it('refunds for every reason, cancellations, and all that inquiries read', () => {
-    expectBuilt(refundCall('pi_1'))
+    expect(problemsOfCall(refundCall('pi_1'))).toEqual([])
     for (const reason of ['duplicate', 'fraudulent', 'requested_by_customer'] as const) {
-      expectBuilt(refundCall('pi_1', { reason }))
+      expect(problemsOfCall(refundCall('pi_1', { reason }))).toEqual([])
     }
-    expectBuilt(completeCall('pi_1'))
+    expect(problemsOfCall(completeCall('pi_1'))).toEqual([])
     const others = [
       cancelRequest('pi_1', ids.void),
       retrieveIntent('pi_1'),
@@ -117,7 +118,7 @@ describe("every request of the connector is valid by both of Stripe's descriptio
       listRefunds('pi_1', 're_1'),
       searchIntents(ids.authorize),
     ]
-    for (const request of others) expectValid(request)
+    for (const request of others) expect(problemsOf(request), request.path).toEqual([])
   })
 
   it('and a misspelt, misplaced or missing field would be noticed by both', () => {
@@ -125,7 +126,7 @@ describe("every request of the connector is valid by both of Stripe's descriptio
       expect(problemsOfRequest('post', '/v1/payment_intents', decodeForm(form)), form).not.toEqual([])
       expect(problemsOfRequestIn2023('post', '/v1/payment_intents', decodeForm(form)), form).not.toEqual([])
     }
-    const capture = decodeForm('capture_method=later')
+    const capture = decodeForm('amount=1&currency=eur&capture_method=later')
     expect(problemsOfRequestIn2023('post', '/v1/payment_intents', capture)).not.toEqual([])
     expect(problemsOfRequestIn2023('get', '/v1/refunds', decodeForm('payment_intend=pi_1'))).not.toEqual([])
     expect(problemsOfRequestIn2023('post', '/v1/nothing', decodeForm(''))).not.toEqual([])

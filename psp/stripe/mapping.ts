@@ -299,9 +299,11 @@ function captureReference(intent: StripeIntent): string {
   return intent.latestCharge?.id ?? intent.id
 }
 
+/** An object that a call of ours makes carries what the call said; others are known by their id, and may have lost it. */
 function isForeign(call: PspCall, metadata: Readonly<Record<string, string>>): boolean {
   const payment = metadata['payment_id']
-  return payment !== undefined && payment !== call.paymentId
+  if (payment === undefined) return call.kind === 'authorize' || call.kind === 'refund'
+  return payment !== call.paymentId
 }
 
 function isForeignAuthorization(call: VoidCall, intent: StripeIntent): boolean {
