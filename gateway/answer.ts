@@ -220,6 +220,13 @@ export function refusalOf(rejection: PaymentRejection): Refusal {
     case 'capture_exceeds_authorization':
     case 'refund_exceeds_capture':
       return { code, param: 'amount', amountAvailable: rejection.availableMinor }
+    case 'no_route':
+      if (rejection.param === undefined) return { code }
+      return {
+        code,
+        param: rejection.param,
+        message: 'routing.connection is no connection of this account that takes this payment.',
+      }
     case 'refund_limit_reached':
       return { code, limit: rejection.limit }
     default:

@@ -33,7 +33,7 @@ describe('a create', () => {
       metadata: { a: 'b' },
       customer: 'cus_1',
       return_url: 'https://shop.example/done?x=1',
-      routing: {},
+      routing: { connection: 'adyen-test' },
       statement_descriptor: 'TEA SHOP',
     }
     await app.inject({ ...create, payload })
@@ -68,6 +68,7 @@ describe('a create', () => {
       statementDescriptor: 'TEA SHOP',
       customer: 'cus_1',
       returnUrl: 'https://shop.example/done?x=1',
+      routing: { connection: 'adyen-test' },
       metadata: { a: 'b' },
     })
   })

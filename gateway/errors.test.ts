@@ -43,6 +43,7 @@ const rejections: [PaymentRejection, number, string, object?][] = [
   [{ code: 'merchant_suspended' }, 403, 'merchant_suspended'],
   [{ code: 'merchant_unknown' }, 503, 'configuration_unavailable', { retryable: true }],
   [{ code: 'no_route' }, 400, 'no_route'],
+  [{ code: 'no_route', param: 'routing.connection' }, 400, 'no_route', { param: 'routing.connection' }],
   [{ code: 'attempts_exhausted' }, 409, 'attempts_exhausted'],
   [
     { code: 'capture_exceeds_authorization', availableMinor: 7 },

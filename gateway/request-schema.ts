@@ -78,7 +78,19 @@ export const CreatePaymentBody = closedObject({
   metadata: Type.Optional(Metadata),
   customer: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'Your own id of the customer.' })),
   return_url: Type.Optional(ReturnUrl),
-  routing: Type.Optional(closedObject({}, describe('No members yet: routes are the account’s configuration.'))),
+  routing: Type.Optional(
+    closedObject(
+      {
+        connection: Type.Optional(
+          Type.String({
+            pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+            description: 'Of the account’s routes only those of this PSP connection, such as `adyen-test`.',
+          }),
+        ),
+      },
+      describe('Narrows the account’s routes for this payment.'),
+    ),
+  ),
   /** What card statements can print; schemes refuse the rest. */
   statement_descriptor: Type.Optional(
     Type.String({

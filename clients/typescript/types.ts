@@ -255,7 +255,7 @@ export interface CreatePaymentBody {
     | string
     | {
         readonly type: 'card' | 'apple_pay' | 'google_pay'
-        /** The PSP’s token, or, for a wallet, the JSON text that it gave your page. */
+        /** The PSP’s token, or a JSON text: what a wallet gave your page, or the card that the PSP’s page has encrypted. */
         readonly token: string
       }
     | undefined
@@ -271,8 +271,13 @@ export interface CreatePaymentBody {
   readonly customer?: string | undefined
   /** Where the shopper is sent after an action of the PSP. https, in test mode http too. */
   readonly return_url?: string | undefined
-  /** No members yet: routes are the account’s configuration. */
-  readonly routing?: Readonly<Record<string, never>> | undefined
+  /** Narrows the account’s routes for this payment. */
+  readonly routing?:
+    | {
+        /** Of the account’s routes only those of this PSP connection, such as `adyen-test`. */
+        readonly connection?: string | undefined
+      }
+    | undefined
   /** What the card’s statement shows: 2 to 22 characters, a letter among them. */
   readonly statement_descriptor?: string | undefined
   /** Which ids of the answer are replaced by what they stand for. Part of what a repeat has to have equal. */
@@ -287,7 +292,7 @@ export interface ConfirmPaymentBody {
     | string
     | {
         readonly type: 'card' | 'apple_pay' | 'google_pay'
-        /** The PSP’s token, or, for a wallet, the JSON text that it gave your page. */
+        /** The PSP’s token, or a JSON text: what a wallet gave your page, or the card that the PSP’s page has encrypted. */
         readonly token: string
       }
     | undefined
@@ -305,7 +310,7 @@ export interface AuthorizePaymentBody {
     | string
     | {
         readonly type: 'card' | 'apple_pay' | 'google_pay'
-        /** The PSP’s token, or, for a wallet, the JSON text that it gave your page. */
+        /** The PSP’s token, or a JSON text: what a wallet gave your page, or the card that the PSP’s page has encrypted. */
         readonly token: string
       }
     | undefined

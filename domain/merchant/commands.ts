@@ -102,3 +102,4 @@ export const activeKeysMax = 32
 /** API keys of a merchant, revoked ones included; they stay in the configuration for ever. */
 export const keysMax = 1024
 export const routesMax = 128
+export const routeWeightMax = 100

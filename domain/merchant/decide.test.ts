@@ -109,6 +109,29 @@ describe('a merchant', () => {
     expect(decide(state, { type: 'ChangeRoutes', ...audit, routes: [] }, context).kind).toBe('accepted')
   })
 
+  it('every member of a route is part of what it is, and nothing else of a caller’s object', () => {
+    const whole = {
+      connection: 'adyen-test',
+      mode: 'test',
+      currencies: ['EUR'],
+      methods: ['card'],
+      amountMinorMin: 10,
+      amountMinorMax: 20,
+      weight: 7,
+    } as const
+    const change = (route: object): MerchantCommand => ({
+      type: 'ChangeRoutes',
+      ...audit,
+      routes: [{ ...whole, ...route }],
+    })
+    const state = given(createCommand, change({ secret: 'sk_test_x' }))
+    expect(state?.routes).toEqual([whole])
+    expect(decide(state, change({}), context).kind).toBe('ignored')
+    for (const other of [{ methods: ['apple_pay'] }, { amountMinorMin: 11 }, { amountMinorMax: 21 }, { weight: 8 }]) {
+      expect(decide(state, change(other), context).kind).toBe('accepted')
+    }
+  })
+
   it('changes routes and rate tier only where they differ; the order of routes counts', () => {
     const routes = [
       { connection: 'stripe-test', mode: 'test' },
@@ -194,6 +217,14 @@ describe('a malformed command', () => {
     ['routes[0]', { ...createCommand, routes: [{ ...route, currencies: ['eur'] }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, amountMinorMax: 0 }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, amountMinorMax: 0.5 }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, amountMinorMin: 0 }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, amountMinorMin: 2, amountMinorMax: 1 }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, methods: [] }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, methods: ['card', 'card'] }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, methods: ['toString' as 'card'] }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, weight: 0 }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, weight: 101 }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, weight: 1.5 }] }],
     ['key.id', { ...addKey, key: { ...key, id: '1' } }],
     ['key.hash', { ...addKey, key: { ...key, hash: 'sk_test_secret' } }],
     ['key.prefix', { ...addKey, key: { ...key, prefix: 'sk_test_ab12cd34ef56' } }],

@@ -116,12 +116,16 @@ function copyKey({ id, hash, prefix, mode, scopes, apiVersion }: NewApiKey): New
   return { id, hash, prefix, mode, scopes: [...scopes], apiVersion }
 }
 
-function copyRoute({ connection, mode, currencies, amountMinorMax }: RouteRule): RouteRule {
+function copyRoute(route: RouteRule): RouteRule {
+  const { connection, mode, currencies, methods, amountMinorMin, amountMinorMax, weight } = route
   return {
     connection,
     mode,
     ...(currencies === undefined ? {} : { currencies: [...currencies] }),
+    ...(methods === undefined ? {} : { methods: [...methods] }),
+    ...(amountMinorMin === undefined ? {} : { amountMinorMin }),
     ...(amountMinorMax === undefined ? {} : { amountMinorMax }),
+    ...(weight === undefined ? {} : { weight }),
   }
 }
 
@@ -142,10 +146,20 @@ function areSameRoutes(a: readonly RouteRule[], b: readonly RouteRule[]): boolea
 }
 
 function isSameRoute(a: RouteRule, b: RouteRule | undefined): boolean {
-  if (b === undefined || a.connection !== b.connection || a.mode !== b.mode) return false
-  if (a.amountMinorMax !== b.amountMinorMax) return false
-  if (a.currencies === undefined || b.currencies === undefined) return a.currencies === b.currencies
-  return areSameLists(a.currencies, b.currencies)
+  return (
+    b !== undefined &&
+    a.connection === b.connection &&
+    a.mode === b.mode &&
+    a.amountMinorMin === b.amountMinorMin &&
+    a.amountMinorMax === b.amountMinorMax &&
+    a.weight === b.weight &&
+    areSameChoices(a.currencies, b.currencies) &&
+    areSameChoices(a.methods, b.methods)
+  )
+}
+
+function areSameChoices(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : areSameLists(a, b)
 }
 
 function areSameLists(a: readonly string[], b: readonly string[]): boolean {

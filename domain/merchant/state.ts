@@ -1,5 +1,6 @@
 /** A merchant actor holds configuration only; totals are folds of the ledger. */
 import type { Mode } from '../ids.ts'
+import type { PaymentMethod } from '../payment/operations.ts'
 
 export interface ApiKey {
   /** Public id of the key, `key_…`. */
@@ -15,15 +16,23 @@ export interface ApiKey {
   readonly revokedAt?: number
 }
 
-/** Ordered rules; the first that matches and whose connection is available is taken. */
+/**
+ * Ordered rules; the first that matches and whose connection is available is taken. Rules with a weight that stand next to
+ * each other share what comes to the first of them: one is drawn, the others are its fallbacks.
+ */
 export interface RouteRule {
   /** PSP connection, such as `stripe-test`. */
   readonly connection: string
   readonly mode: Mode
   /** Absent: every currency. */
   readonly currencies?: readonly string[]
+  /** Absent: every payment method. */
+  readonly methods?: readonly PaymentMethod['type'][]
   /** Minor units, inclusive. */
+  readonly amountMinorMin?: number
   readonly amountMinorMax?: number
+  /** 1 to 100: its part of what comes to its neighbours with weights and it. Absent: it stands alone. */
+  readonly weight?: number
 }
 
 /** The rate tier's name; `runtime/limits.ts` has the numbers. */

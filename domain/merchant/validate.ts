@@ -4,7 +4,8 @@
  */
 import { unreachable } from '../../runtime/assert.ts'
 import { isKnownCurrency } from '../money/currency.ts'
-import { type MerchantCommand, type NewApiKey, routesMax } from './commands.ts'
+import type { PaymentMethod } from '../payment/operations.ts'
+import { type MerchantCommand, type NewApiKey, routesMax, routeWeightMax } from './commands.ts'
 import type { RateTier, RouteRule } from './state.ts'
 
 const merchantIdPattern = /^mer_[0-9A-Za-z_]{1,60}$/
@@ -18,6 +19,7 @@ const apiVersionPattern = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/
 const connectionPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
 const controlCharacter = /\p{Cc}/u
 const rateTiers: Readonly<Record<RateTier, true>> = { standard: true, high: true, development: true }
+const paymentMethods: Readonly<Record<PaymentMethod['type'], true>> = { card: true, apple_pay: true, google_pay: true }
 
 const nameCharactersMax = 200
 const reasonCharactersMax = 500
@@ -79,10 +81,23 @@ function invalidRoutes(routes: readonly RouteRule[]): string | undefined {
 function isRoute(route: RouteRule): boolean {
   if (!connectionPattern.test(route.connection)) return false
   if (!Object.hasOwn(prefixPatterns, route.mode)) return false
-  if (route.currencies !== undefined) {
-    // An empty list would read as "every currency" to one reader and as "none" to another.
-    if (route.currencies.length === 0 || !isWithoutRepeats(route.currencies)) return false
-    if (!route.currencies.every(isKnownCurrency)) return false
-  }
-  return route.amountMinorMax === undefined || (Number.isSafeInteger(route.amountMinorMax) && route.amountMinorMax > 0)
+  const { currencies, methods, amountMinorMin, amountMinorMax, weight } = route
+  if (currencies !== undefined && !(isChoice(currencies) && currencies.every(isKnownCurrency))) return false
+  if (methods !== undefined && !(isChoice(methods) && methods.every(isPaymentMethod))) return false
+  if (!isAmount(amountMinorMin) || !isAmount(amountMinorMax)) return false
+  if (amountMinorMin !== undefined && amountMinorMax !== undefined && amountMinorMin > amountMinorMax) return false
+  return weight === undefined || (Number.isInteger(weight) && weight >= 1 && weight <= routeWeightMax)
+}
+
+/** An empty list would read as "every" to one reader and as "none" to another. */
+function isChoice(list: readonly string[]): boolean {
+  return list.length > 0 && isWithoutRepeats(list)
+}
+
+function isPaymentMethod(type: string): boolean {
+  return Object.hasOwn(paymentMethods, type)
+}
+
+function isAmount(minor: number | undefined): boolean {
+  return minor === undefined || (Number.isSafeInteger(minor) && minor > 0)
 }

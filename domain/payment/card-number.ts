@@ -23,7 +23,8 @@ export function holdsCardNumber({ type, token }: PaymentMethod): boolean {
       if (wholeNumber.test(text) && passesLuhn(text)) return true
     } else if (typeof value === 'object' && value !== null) {
       if (type === 'card' && Object.keys(value).some((name) => rawMembers.has(name))) return true
-      left.push(...Object.values(value).filter((member) => member !== undefined))
+      const members: readonly unknown[] = Object.values(value)
+      left.push(...members)
     }
   }
   return false

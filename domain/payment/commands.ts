@@ -29,6 +29,8 @@ export interface CreatePayment {
   readonly statementDescriptor?: string
   readonly customer?: string
   readonly returnUrl?: string
+  /** Of the merchant's rules only those of this connection. */
+  readonly routing?: { readonly connection: string }
   readonly metadata: Readonly<Record<string, string>>
 }
 

@@ -46,6 +46,7 @@ export type PaymentEvent =
       readonly merchantReference?: string
       readonly statementDescriptor?: string
       readonly metadata?: Readonly<Record<string, string>>
+      readonly routing?: { readonly connection: string }
       readonly private?: PrivateDetails
     }
   /** A request on a payment that exists: its key is bound from here on. */

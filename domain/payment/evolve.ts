@@ -340,6 +340,7 @@ function created(event: Extract<PaymentEvent, { type: 'PaymentCreated' }>, meta:
       ...(event.statementDescriptor !== undefined && { statementDescriptor: event.statementDescriptor }),
       ...event.private,
       metadata: event.metadata ?? {},
+      ...(event.routing !== undefined && { routing: event.routing }),
       createdAt: meta.at,
       createdKey: request.key,
       lifecycle: { status: 'created', confirmBy: meta.at + confirmWithinMs },

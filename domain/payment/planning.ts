@@ -7,44 +7,16 @@ import type { CallTerms, PaymentEvent } from './events.ts'
 import type { RefundReason } from './operations.ts'
 import { termsOf } from './plan.ts'
 import { attemptsMax } from './policy.ts'
+import { chooseRoute, type Routed } from './routing.ts'
 import type { Attempt, OperationCause, Payment } from './state.ts'
 
-/** What routing looks at. */
-export interface Routed {
-  readonly id: string
-  readonly mode: Payment['mode']
-  readonly currency: string
-  readonly amountMinor: number
-  readonly attempts: readonly Attempt[]
-  /** The merchant's own return address is set: the shopper can be sent away and come back. */
-  readonly returnUrl?: string
-}
-
 /**
- * The next attempt along the merchant's routes: the first rule that fits and whose connection is available, else the first
- * that fits. A connection that has answered is not asked again; one that was never reached may be.
+ * The next attempt along the merchant's routes (routing.ts).
  * @returns undefined where no rule is left or the budget of attempts is spent.
  */
 export function planAttempt(payment: Routed, context: PaymentContext): readonly PaymentEvent[] | undefined {
-  if (payment.attempts.length >= attemptsMax || context.merchant === undefined) return undefined
-  const answered = new Set(
-    payment.attempts.filter(({ status }) => status !== 'not_sent').map(({ connection }) => connection),
-  )
-  const tried = new Set(payment.attempts.map(({ connection }) => connection))
-  const fitting = context.merchant.routes.flatMap((route, rule) => {
-    const profile = context.connections.get(route.connection)
-    const fits =
-      profile !== undefined &&
-      route.mode === payment.mode &&
-      !answered.has(route.connection) &&
-      (route.currencies === undefined || route.currencies.includes(payment.currency)) &&
-      (route.amountMinorMax === undefined || payment.amountMinor <= route.amountMinorMax)
-    return fits ? [{ rule, profile }] : []
-  })
-  const chosen =
-    fitting.find(({ profile }) => profile.available && !tried.has(profile.connection)) ??
-    fitting.find(({ profile }) => !tried.has(profile.connection)) ??
-    fitting[0]
+  if (payment.attempts.length >= attemptsMax) return undefined
+  const chosen = chooseRoute(payment, context)
   if (chosen === undefined) return undefined
   const operationId = operationIdOf('att', payment.id, payment.attempts.length + 1)
   return [

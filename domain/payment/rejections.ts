@@ -19,7 +19,8 @@ export type PaymentRejection =
   | { readonly code: 'card_number_not_allowed'; readonly param: string }
   | { readonly code: 'merchant_suspended' }
   | { readonly code: 'merchant_unknown' }
-  | { readonly code: 'no_route' }
+  /** `param`: no rule of the merchant leads to the connection that the request asks for. */
+  | { readonly code: 'no_route'; readonly param?: 'routing.connection' }
   | { readonly code: 'attempts_exhausted' }
   | { readonly code: 'capture_exceeds_authorization'; readonly availableMinor: number }
   | { readonly code: 'capture_window_passed' }

@@ -29,6 +29,7 @@ import { amounts, carryingAttempt, latestAttempt, openCaptures, openVoid } from 
 import type { PaymentEvent, PrivateDetails } from './events.ts'
 import { planAttempt, planCapture, planRefund, planVoid, remainderReleased } from './planning.ts'
 import { capturesMax, refundsMax, voidsMax } from './policy.ts'
+import type { PaymentRejection } from './rejections.ts'
 import type { Payment } from './state.ts'
 
 /** Row 1, and 2 where it is confirmed at once. */
@@ -56,7 +57,7 @@ export function create(state: Payment | undefined, command: CreatePayment, conte
   const plan = command.confirm
     ? planAttempt({ ...command, id: context.paymentId, mode: request.mode, attempts: [] }, context)
     : []
-  if (plan === undefined) return rejected({ code: 'no_route' })
+  if (plan === undefined) return rejected(noRoute(command))
   const details = privateDetails(command)
   const hasMetadata = Object.keys(command.metadata).length > 0
   const created: PaymentEvent = {
@@ -72,6 +73,7 @@ export function create(state: Payment | undefined, command: CreatePayment, conte
     ...(command.merchantReference !== undefined && { merchantReference: command.merchantReference }),
     ...(command.statementDescriptor !== undefined && { statementDescriptor: command.statementDescriptor }),
     ...(hasMetadata && { metadata: command.metadata }),
+    ...(command.routing !== undefined && { routing: { connection: command.routing.connection } }),
     ...(details !== undefined && { private: details }),
   }
   return accepted(created, ...plan)
@@ -88,10 +90,10 @@ export function confirm(state: Payment | undefined, command: ConfirmPayment, con
     if (method === undefined) return rejected({ code: 'payment_method_required', param: 'payment_method' })
     if (holdsCardNumber(method)) return rejected({ code: 'card_number_not_allowed', param: 'payment_method' })
     const plan = planAttempt(
-      { ...payment, ...(command.returnUrl !== undefined && { returnUrl: command.returnUrl }) },
+      { ...payment, paymentMethod: method, ...(command.returnUrl !== undefined && { returnUrl: command.returnUrl }) },
       context,
     )
-    if (plan === undefined) return rejected({ code: 'no_route' })
+    if (plan === undefined) return rejected(noRoute(payment))
     const details = privateDetails(command)
     return accepted(
       requestAccepted('confirm', command.request),
@@ -225,6 +227,11 @@ function onOwnPayment(
 ): PaymentDecision {
   if (state === undefined || !isOf(state, request)) return rejected({ code: 'payment_not_found' })
   return repeated(state, request, operation, context.now) ?? decideOn(state)
+}
+
+/** Where the merchant asked for a connection, it is that which is refused. */
+function noRoute({ routing }: Pick<CreatePayment, 'routing'>): PaymentRejection {
+  return routing === undefined ? { code: 'no_route' } : { code: 'no_route', param: 'routing.connection' }
 }
 
 function privateDetails(from: PrivateDetails): PrivateDetails | undefined {

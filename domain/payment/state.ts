@@ -206,6 +206,8 @@ export interface Payment {
   /** What the last shopper who came back brought from the PSP's page. */
   readonly redirectResult?: string
   readonly metadata: Readonly<Record<string, string>>
+  /** The merchant wants this connection and no other. */
+  readonly routing?: { readonly connection: string }
   readonly createdAt: number
   readonly createdKey: string
   readonly lifecycle: Lifecycle

@@ -11,19 +11,19 @@ const shown: ReadonlySet<string> = new Set(
   (
     'type id payment merchant mode operation operationId attemptId attempts captures voids refunds disputes disputeId kind status lifecycle ' +
     // amounts
-    'amountMinor authorizedMinor releasedMinor reversedMinor grossMinor feeMinor netMinor currency currencies amountMinorMax ' +
+    'amountMinor authorizedMinor releasedMinor reversedMinor grossMinor feeMinor netMinor currency currencies amountMinorMin amountMinorMax methods weight ' +
     // how it is done
-    'captureMethod cause final step connection psp rule terms requestVersion merchantVersion apiVersion requestId request routes ' +
+    'captureMethod cause final step returns routing connection psp rule terms requestVersion merchantVersion apiVersion requestId request routes ' +
     'sendWithin repeatWithin quiet acceptWithin plannedAt plannedEpoch notAfter repeatUntil quietUntil repeatedUntil acceptedWithinMs ' +
     'captureBefore captureRetryAt actionBy confirmBy cancelRequestedAt pause requests acceptedAt concludedSeq ' +
     // what became of it
-    'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless acceptedUntil endedAt unwanted ' +
+    'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless overdue proposal proposedAt evidence approved acceptedUntil endedAt unwanted ' +
     'reversed review settlement lines lineType batch stage dispute fundsWithdrawn evidenceBy fact factId lineKey pspReference ' +
     'authorizationReference captureReference createdAt updatedAt seq epoch ' +
     // merchants, and what operators do
     'name rateTier keys key keyId prefix scopes operator approver role subject parameters outcome day secretSetting ' +
     'webhookSecretSetting webhookLoginSetting merchantAccount url multicapture settings ' +
-    'to from node weight on shard'
+    'to from node on shard'
   ).split(' '),
 )
 

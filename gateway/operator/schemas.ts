@@ -1,8 +1,10 @@
 /** What requests of the operators' API look like: closed, so that a field that does not exist is refused. */
 import { type Static, Type } from 'typebox'
+import { routeWeightMax } from '../../domain/merchant/commands.ts'
 import { actionLogLimits } from '../../domain/operator/action-log.ts'
 import { connectablePsps } from '../../domain/operator/psp-connections.ts'
 import { allScopes } from '../api-key.ts'
+import { paymentMethodTypes } from '../payment-schema.ts'
 import { closedObject, oneOf } from '../schema.ts'
 
 /** Why: kept for ever with who and what. Text without control characters, not blank. */
@@ -32,7 +34,10 @@ export const RouteRuleSchema = closedObject({
   connection: Type.String({ minLength: 1, maxLength: 63 }),
   mode: Mode,
   currencies: Type.Optional(Type.Array(Type.String({ maxLength: 3 }), { maxItems: 200 })),
+  methods: Type.Optional(Type.Array(oneOf(...paymentMethodTypes), { maxItems: paymentMethodTypes.length })),
+  amount_min: Type.Optional(Type.Integer({ minimum: 1 })),
   amount_max: Type.Optional(Type.Integer({ minimum: 1 })),
+  weight: Type.Optional(Type.Integer({ minimum: 1, maximum: routeWeightMax })),
 })
 
 export const CreateMerchantBody = closedObject({

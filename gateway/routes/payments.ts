@@ -213,6 +213,7 @@ function createCommand(
     ...(body.statement_descriptor === undefined ? {} : { statementDescriptor: body.statement_descriptor }),
     ...(body.customer === undefined ? {} : { customer: body.customer }),
     ...(body.return_url === undefined ? {} : { returnUrl: body.return_url }),
+    ...(body.routing?.connection === undefined ? {} : { routing: { connection: body.routing.connection } }),
     metadata: body.metadata ?? {},
   }
 }

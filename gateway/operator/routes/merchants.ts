@@ -140,9 +140,17 @@ function workingKey(edge: OperatorEdge, merchant: string, wanted: string): ApiKe
   return key
 }
 
-function routeOf({ connection, mode, currencies, amount_max: max }: Static<typeof RouteRuleSchema>): RouteRule {
-  const more = { ...(currencies !== undefined && { currencies }), ...(max !== undefined && { amountMinorMax: max }) }
-  return { connection, mode, ...more }
+function routeOf(rule: Static<typeof RouteRuleSchema>): RouteRule {
+  const { connection, mode, currencies, methods, amount_min: min, amount_max: max, weight } = rule
+  return {
+    connection,
+    mode,
+    ...(currencies !== undefined && { currencies }),
+    ...(methods !== undefined && { methods }),
+    ...(min !== undefined && { amountMinorMin: min }),
+    ...(max !== undefined && { amountMinorMax: max }),
+    ...(weight !== undefined && { weight }),
+  }
 }
 
 export interface MerchantView {
@@ -165,8 +173,9 @@ export interface MerchantView {
 function merchantView({ id, name, status, version, rateTier, routes, keys }: MerchantConfiguration): MerchantView {
   return {
     ...{ id, name, status, version, rate_tier: rateTier },
-    routes: routes.map(({ connection, mode, currencies, amountMinorMax }) => ({
-      ...{ connection, mode, currencies: currencies ?? null, amount_max: amountMinorMax ?? null },
+    routes: routes.map(({ connection, mode, currencies, methods, amountMinorMin, amountMinorMax, weight }) => ({
+      ...{ connection, mode, currencies: currencies ?? null, methods: methods ?? null, weight: weight ?? null },
+      ...{ amount_min: amountMinorMin ?? null, amount_max: amountMinorMax ?? null },
     })),
     keys: keys.map((key) => ({
       ...{ id: key.id, prefix: key.prefix, mode: key.mode, scopes: key.scopes },
