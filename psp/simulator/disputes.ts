@@ -1,7 +1,7 @@
 /**
  * Disputes: how one is opened, what can become of it, and how Stripe shows it. An inquiry (`warning_…`) takes no money; a
  * dispute takes the amount and a fee at once, and a dispute won gives the amount back, not the fee.
- * Evidence is not simulated: what the bank decides is decided in the PSP's own pages (`stripe-pages.ts`).
+ * Evidence is not simulated: what the bank decides is decided in the PSP's own pages (`stripe-admin.ts`).
  */
 import { testCard } from './cards.ts'
 import type { Call } from './execution.ts'

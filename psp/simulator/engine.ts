@@ -16,7 +16,7 @@ import { type ErrorFields, StripeFailure } from './failure.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 import type { IdSource } from './ids.ts'
 import { canonical, type FormTree, Parameters } from './parameters.ts'
-import { type Description, describe, type PostRoute } from './routes.ts'
+import { type Description, describe, type PostRoute, postRoute } from './routes.ts'
 import { Snapshot } from './snapshot.ts'
 import { newEvents, type StripeEventLog } from './stripe-events-log.ts'
 import type { World } from './world.ts'
@@ -145,22 +145,34 @@ export class Engine {
   /** The shopper's answer on the authentication page. False where the intent does not wait for one. */
   concludeAction(intent: string, succeeded: boolean): boolean {
     const idempotencyKey = this.#options.world.intent(intent)?.authorizedBy?.idempotencyKey ?? null
-    return this.change((call) => concludeAction({ ...call, idempotencyKey }, intent, succeeded), idempotencyKey)
+    const change = this.change((call) => concludeAction({ ...call, idempotencyKey }, intent, succeeded), idempotencyKey)
+    return change !== undefined
+  }
+
+  /** A call of the API as people make it in Stripe's own pages, without a key. */
+  byHand(path: string, form: FormTree): Answer {
+    const route = postRoute(path, form)
+    assert(route !== undefined, "people's calls are calls of the API", { path })
+    return this.#run(
+      { requestId: this.#options.ids.next('req'), path, form, route, idempotencyKey: null },
+      '',
+      undefined,
+    )
   }
 
   /**
-   * A change that no request of the API asks for: a person made it. False where there is nothing to change.
+   * A change that no request of the API asks for: a person made it. Undefined where there is nothing to change.
    * @param idempotencyKey of the API's request that it goes back to, for the book.
    */
-  change(make: (call: PersonsCall) => Change | undefined, idempotencyKey: string | null = null): boolean {
+  change(make: (call: PersonsCall) => Change | undefined, idempotencyKey: string | null = null): Change | undefined {
     const { world, ids, clock, publicUrl } = this.#options
     const at = clock.now()
     const made = make({ world, ids, idempotencyKey: null, now: seconds(at), publicUrl: publicUrl() })
-    if (made === undefined) return false
+    if (made === undefined) return undefined
     const requestId = ids.next('req')
     const entries = made.effects.map((effect) => entryOf(effect, at, requestId, idempotencyKey))
     this.#write({ at, requestId, key: null, entries, records: made.records })
-    return true
+    return made
   }
 
   #conclude(id: string): void {

@@ -20,6 +20,7 @@ import { applyLine, Engine } from './engine.ts'
 import { IdempotencyStore } from './idempotency.ts'
 import { IdSource } from './ids.ts'
 import { addPages } from './pages.ts'
+import { addStripeAdmin } from './stripe-admin.ts'
 import { addStripeEdge } from './stripe-edge.ts'
 import { StripeEventLog } from './stripe-events-log.ts'
 import { addWebhookControls } from './webhooks/admin.ts'
@@ -104,7 +105,11 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     book,
     behaviours,
     engine,
-    parts: [(admin) => addAdyenAdmin(admin, adyen), (admin) => addWebhookControls(admin, sender)],
+    parts: [
+      (admin) => addStripeAdmin(admin, { engine, world }),
+      (admin) => addAdyenAdmin(admin, adyen),
+      (admin) => addWebhookControls(admin, sender),
+    ],
   })
   addPages(app, { world, book, engine, clock })
   addAdyenPages(app, adyen)
