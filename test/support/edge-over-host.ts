@@ -1,16 +1,20 @@
 /**
- * The merchants' edge over a whole node in one process: the real host, the real payment machine, a journal in memory, a
+ * The edge of merchants and PSPs over a whole node in one process: the real host, the real payment machine, a journal in memory, a
  * connector that answers as the payment method says, and a clock that stands still until a test moves it.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createEffectRunner } from '../../actors/effect-runner.ts'
 import { defaultHostLimits, Host, type HostLimits } from '../../actors/host.ts'
+import { inboxKind } from '../../actors/inbox-kind.ts'
 import { MemoryJournal } from '../../actors/journal-memory.ts'
 import { MemoryDatabase } from '../../actors/memory-database.ts'
+import { createNoticeDelivery } from '../../actors/notice-delivery.ts'
 import { paymentKind } from '../../actors/payment-kind.ts'
+import { MemoryPspReferences } from '../../actors/psp-references-memory.ts'
 import type { Envelope, RouteAnswer } from '../../cluster/router.ts'
 import { shardCount } from '../../domain/ids.ts'
+import type { DeliverNotice } from '../../domain/inbox/commands.ts'
 import type { ApiKey, MerchantConfiguration } from '../../domain/merchant/state.ts'
 import type { PaymentEffect } from '../../domain/payment/effects.ts'
 import type { DeclineClass, OperationOutcome, PspCall } from '../../domain/payment/operations.ts'
@@ -90,10 +94,18 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
       throw error
     },
   })
+  const deliverNotice = createNoticeDelivery({
+    router: { route: (envelope) => host.route(envelope) },
+    references: new MemoryPspReferences([database], clock),
+    clock,
+    random: seededRandom(6),
+    observer: { handedOver: () => undefined, broken: (_connection, error) => troubles.push(error) },
+  })
   const troubles: unknown[] = []
-  const host = new Host({
+  const host: Host = new Host({
     name,
     kinds: [
+      inboxKind,
       paymentKind({
         directory,
         connections: new Map([['scripted', psp.profile]]),
@@ -111,7 +123,10 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
       shardUncertain: () => undefined,
       shardRecovered: () => undefined,
     },
-    runEffect: (effect) => runEffect(effect as PaymentEffect),
+    runEffect(given) {
+      const effect = given as PaymentEffect | DeliverNotice
+      return effect.kind === 'deliver' ? deliverNotice(effect) : runEffect(effect)
+    },
     ...(options.forward !== undefined && { forward: options.forward }),
   })
   await host.openShards(options.shards ?? Array.from({ length: shardCount }, (_, shard) => shard))
