@@ -18,6 +18,7 @@ const { values } = parseArgs({
     book: { type: 'string', default: env['SHARDPAY_SIMULATOR_BOOK'] ?? '.shardpay/simulator' },
     seed: { type: 'string', default: env['SHARDPAY_SIMULATOR_SEED'] ?? '1' },
     webhooks: { type: 'string', default: env['SHARDPAY_SIMULATOR_WEBHOOKS'] ?? '' },
+    'adyen-modification-ms': { type: 'string', default: env['SHARDPAY_SIMULATOR_ADYEN_MODIFICATION_MS'] ?? '20' },
     'public-url': { type: 'string', default: env['SHARDPAY_SIMULATOR_PUBLIC_URL'] ?? '' },
   },
 })
@@ -43,6 +44,7 @@ try {
     directory: values.book,
     port,
     host: values.host,
+    adyen: { modificationMs: wholeNumber('adyen-modification-ms', values['adyen-modification-ms'], 3_600_000) },
     seed: wholeNumber('seed', values.seed, 2 ** 32 - 1),
     webhooks: webhookConfig(values.webhooks),
     ...(values['public-url'] === '' ? {} : { publicUrl: values['public-url'] }),

@@ -38,7 +38,8 @@ export function problemsOfAdyenAnswer(path: string, status: number, value: unkno
 }
 
 /** What is wrong with a notification. Adyen's file closes `additionalData`, which its own messages do not keep to: left out. */
-export function problemsOfAdyenNotification({ additionalData: _, ...item }: AdyenNotification): string[] {
+export function problemsOfAdyenNotification(notification: AdyenNotification): string[] {
+  const { additionalData: _, ...item } = notification
   const schema = webhooks.webhooks?.[`/${item.eventCode}`]?.post.requestBody.content?.['application/json']?.schema
   const message = { live: 'false', notificationItems: [{ NotificationRequestItem: item }] }
   return schema === undefined

@@ -114,7 +114,10 @@ describe('the official library', () => {
     const { checkout } = await setUp()
     const pay = (holderName: string): Promise<Types.checkout.PaymentResponse> =>
       checkout.PaymentsApi.payments({
-        ...request('unused'),
+        amount: eur(1_000),
+        merchantAccount,
+        reference: attemptId,
+        returnUrl: 'https://shop.example/return',
         paymentMethod: {
           type: Types.checkout.CardDetails.TypeEnum.Scheme,
           encryptedCardNumber: 'test_4111111111111111',
