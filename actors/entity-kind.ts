@@ -65,6 +65,8 @@ export interface NoticeEntry {
   /** The PSP's identity of it. */
   readonly id: string
   readonly type: string
+  /** Our operation that it names, where it does. */
+  readonly operationId?: string
   /** Unix milliseconds. */
   readonly receivedAt: number
   readonly standing:

@@ -120,7 +120,7 @@ export interface NoticeRow extends EntityKey {
   readonly status: NoticeStatus
   /** Why no payment took it; null unless `orphaned`. */
   readonly reason: string | null
-  /** Entity of the payment that took it, 32 hexadecimal digits; null unless `delivered`. */
+  /** Entity of the payment that took it, or whose operation it names, 32 hexadecimal digits; null where none is known. */
   readonly payment: string | null
   /** Unix milliseconds. */
   readonly receivedAt: number

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { addressOfName, paymentIdOfEntity } from '../domain/ids.ts'
+import { addressOfName, operationIdOf, paymentIdOfEntity } from '../domain/ids.ts'
 import type { NoticeEntry } from './entity-kind.ts'
 import { noticeRow, pspReferenceLengthMax, pspReferenceRow } from './kept-rows.ts'
 
@@ -20,7 +20,7 @@ test.each([
   expect(row).toEqual(isKept ? { ...address, connection: 'stripe-test', reference } : undefined)
 })
 
-test('a notice’s row says which payment took it, or why none did', () => {
+test('a notice’s row says which payment took it or is meant, and why none took it', () => {
   const row = {
     ...{ ...address, connection: 'stripe-test', notice: 'evt_1', type: 'charge.refunded' },
     ...{ reason: null, payment: null, receivedAt: notice.receivedAt },
@@ -30,6 +30,9 @@ test('a notice’s row says which payment took it, or why none did', () => {
   expect(noticeRow(address, { ...notice, standing: { status: 'kept' } })).toEqual({ ...row, status: 'kept' })
   const delivered = { status: 'delivered', payment: paymentIdOfEntity(payment) } as const
   expect(noticeRow(address, { ...notice, standing: delivered })).toEqual({ ...row, status: 'delivered', payment })
+  const operationId = operationIdOf('cap', paymentIdOfEntity(payment), 1)
+  expect(noticeRow(address, { ...notice, operationId })).toEqual({ ...row, status: 'received', payment })
+  expect(noticeRow(address, { ...notice, operationId: 'order-12' })).toEqual({ ...row, status: 'received' })
   const orphaned = { status: 'orphaned', reason: 'refused' } as const
   expect(noticeRow(address, { ...notice, standing: orphaned })).toEqual({ ...row, ...orphaned })
 })

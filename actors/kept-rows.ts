@@ -3,7 +3,7 @@
  * a PSP wrote may keep a cursor from moving, so its texts are made such that every database takes them.
  */
 import { pack } from 'msgpackr'
-import { addressOfPayment } from '../domain/ids.ts'
+import { addressOfPayment, parseOperationId } from '../domain/ids.ts'
 import { assert } from '../runtime/assert.ts'
 import type { EntityTimer, NoticeEntry, Projection, PspReference } from './entity-kind.ts'
 import type { EntityKey, MerchantRow, NoticeRow, PspReferenceRow, TimerRow } from './journal.ts'
@@ -33,18 +33,19 @@ export function pspReferenceRow(
 }
 
 export function noticeRow({ shard, entity }: EntityKey, notice: NoticeEntry): NoticeRow {
-  const { connection, id, type, receivedAt, standing } = notice
+  const { connection, id, type, receivedAt, operationId = '', standing } = notice
+  const payment = standing.status === 'delivered' ? standing.payment : parseOperationId(operationId)?.paymentId
   return {
     ...{ shard, entity, connection, receivedAt, status: standing.status },
     ...{ notice: storable(id), type: storable(type) },
     reason: standing.status === 'orphaned' ? standing.reason : null,
-    payment: standing.status === 'delivered' ? paymentEntity(standing.payment) : null,
+    payment: payment === undefined ? null : paymentEntity(payment),
   }
 }
 
 function paymentEntity(payment: string): string {
   const address = addressOfPayment(payment)
-  assert(address !== undefined, 'a notice is delivered to a payment', { payment })
+  assert(address !== undefined, 'a notice is about a payment', { payment })
   return address.entity
 }
 

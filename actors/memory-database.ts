@@ -276,6 +276,13 @@ export class MemoryDatabase {
     return [...this.#notices.values()]
   }
 
+  /** Whether a decision that was made until then is beyond its shard's cursor. */
+  isBehind(at: number): boolean {
+    return [...this.#shards.values()].some(({ rows, cursor }) =>
+      rows.slice(cursor.position).some((row) => row.type !== 'epoch' && row.at <= at),
+    )
+  }
+
   // --- fail-over -----------------------------------------------------------------------------------------------------
 
   /** What a standby that receives nothing from now on would hold. */

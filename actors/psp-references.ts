@@ -1,4 +1,8 @@
-/** The port to `psp_refs`: which payment a PSP's reference belongs to. A projection, behind the journal by about a second. */
+/**
+ * The port to `psp_refs`: which payment a PSP's reference belongs to. A projection, behind the journal by about a second.
+ * Implementations: `MemoryPspReferences` (`psp-references-memory.ts`) and Postgres (`persistence/psp-references.ts`); one
+ * conformance suite holds both to the same claims (`psp-references-conformance.ts`).
+ */
 
 export interface PspReferences {
   /**
@@ -7,8 +11,12 @@ export interface PspReferences {
    */
   find(connection: string, references: readonly string[]): Promise<string | undefined>
   /**
-   * Whether everything that was journaled before `at` (unix milliseconds) can be found by {@link find}.
+   * Whether everything that was journaled before `at` (unix milliseconds) can be found by {@link find}. Never before `at` has
+   * been over for {@link decisionArrivesWithinMs}.
    * @throws where a database cannot be asked.
    */
   isCompleteUpTo(at: number): Promise<boolean>
 }
+
+/** A decision that is on its way to the database has arrived there after this, or its owner knows that nobody knows. */
+export const decisionArrivesWithinMs = 5_000

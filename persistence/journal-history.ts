@@ -1,14 +1,11 @@
 /**
  * The journal as operators read it: committed rows, in order, with the incarnation that wrote them. The private part is not
- * read at all. Reads go to connections of their own, so that whoever looks at history delays no actor.
+ * read at all.
  */
 import type { EntityKey } from '../actors/journal.ts'
 import type { Incarnation } from '../cluster/member.ts'
-import { assert } from '../runtime/assert.ts'
-import { sessionTag } from './connection.ts'
-import { DatabasePool } from './database-pool.ts'
 import type { JournalDatabase } from './journal-databases.ts'
-import { journalLimits } from './journal-limits.ts'
+import { ReadingPools } from './reading-pools.ts'
 import type { StoredRow } from './reads.ts'
 
 /** A row without its private part; an entity of zeros is an epoch record. */
@@ -22,30 +19,16 @@ const columns = `j.shard, j.position, encode(j.entity, 'hex') AS entity, j.seq, 
   (SELECT e.data FROM journal e
     WHERE e.shard = j.shard AND e.entity = '\\x00000000000000000000000000000000' AND e.seq = j.epoch) AS opened`
 
-/** Two connections per database: operators are few. */
-const connectionsMax = 2
-
 export class JournalHistory {
-  readonly #databases: readonly (JournalDatabase & { readonly pool: DatabasePool })[]
+  readonly #pools: ReadingPools
 
   constructor(databases: readonly JournalDatabase[], self: Incarnation) {
-    const limits = journalLimits({ poolMax: connectionsMax })
-    this.#databases = databases.map((database) => {
-      const pool = new DatabasePool({
-        databaseUrl: database.url,
-        applicationName: `${sessionTag(self)}history`,
-        limits,
-        connected: () => undefined,
-        // the next query opens another one
-        failed: () => undefined,
-      })
-      return { ...database, pool }
-    })
+    this.#pools = new ReadingPools(databases, self, 'history')
   }
 
   /** Decisions of an entity after sequence `after`, at most `limit`. @throws {JournalError} `journal_unavailable`. */
   entity({ shard, entity }: EntityKey, after: number, limit: number): Promise<readonly HistoryRow[]> {
-    return this.#poolOf(shard).query<HistoryRow>({
+    return this.#pools.of(shard).query<HistoryRow>({
       name: 'history_of_entity',
       text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.entity = decode($2, 'hex') AND j.seq > $3
         ORDER BY j.seq LIMIT $4`,
@@ -55,20 +38,14 @@ export class JournalHistory {
 
   /** Rows of a shard after `position`, epoch records included, at most `limit`. @throws as {@link JournalHistory.entity}. */
   shard(shard: number, position: number, limit: number): Promise<readonly HistoryRow[]> {
-    return this.#poolOf(shard).query<HistoryRow>({
+    return this.#pools.of(shard).query<HistoryRow>({
       name: 'history_of_shard',
       text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`,
       values: [shard, position, limit],
     })
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#databases.map(({ pool }) => pool.close()))
-  }
-
-  #poolOf(shard: number): DatabasePool {
-    const database = this.#databases.find(({ first, last }) => shard >= first && shard <= last)
-    assert(database !== undefined, 'a shard has a database', { shard })
-    return database.pool
+  close(): Promise<void> {
+    return this.#pools.close()
   }
 }

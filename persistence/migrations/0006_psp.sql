@@ -25,7 +25,7 @@ CREATE TABLE psp_notice (
   status text NOT NULL CHECK (status IN ('received', 'delivered', 'orphaned', 'kept')),
   reason text CHECK ((reason IS NOT NULL) = (status = 'orphaned')),
   payment bytea CHECK (octet_length(payment) = 16),
-  CHECK ((payment IS NOT NULL) = (status = 'delivered')),
+  CHECK (status <> 'delivered' OR payment IS NOT NULL),
   PRIMARY KEY (shard, entity)
 ) WITH (
   -- Most are stored once, when they have been delivered already; the few that wait are updated once or twice.
@@ -41,8 +41,8 @@ COMMENT ON TABLE psp_notice IS
   'What PSPs pushed and what became of it, as of the cursor ''actors'' of the notice''s own shard; the inbox''s journal has the rest.';
 COMMENT ON COLUMN psp_notice.received_at IS 'Unix milliseconds, by the clock of the node that stored it.';
 COMMENT ON COLUMN psp_notice.reason IS 'Why no payment took it.';
-COMMENT ON COLUMN psp_notice.payment IS 'Entity of the payment that took it.';
-CREATE INDEX psp_notice_payment ON psp_notice (payment, received_at) WHERE payment IS NOT NULL;
+COMMENT ON COLUMN psp_notice.payment IS 'Entity of the payment that took it, or whose operation it names.';
+CREATE INDEX psp_notice_payment ON psp_notice (payment, received_at, shard, entity) WHERE payment IS NOT NULL;
 CREATE INDEX psp_notice_undelivered ON psp_notice (status, received_at, shard, entity) WHERE status IN ('received', 'orphaned');
 
 CREATE INDEX timer_in_doubt ON timer (shard, entity, operation) WHERE kind IN ('payment.inquiry', 'payment.manual');
