@@ -28,7 +28,10 @@ export const inboxKind: EntityKind<InboxNotice, InboxCommand, InboxEvent, never,
   timerCommand: () => ({ type: 'DeliverAgain', atOnce: false }),
   projection({ connection, notice, receivedAt, standing }) {
     const { id, type, subject } = notice
-    return { notice: { connection, id, type, receivedAt, standing, ...subject } }
+    const { operationId } = subject
+    return {
+      notice: { connection, id, type, receivedAt, standing, ...(operationId !== undefined && { operationId }) },
+    }
   },
   recovery: ({ standing }, newOwner) =>
     newOwner && standing.status === 'received' ? { type: 'DeliverAgain', atOnce: true } : undefined,
