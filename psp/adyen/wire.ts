@@ -9,7 +9,7 @@
  * `reference` is the operation's id: unique per attempt, so that a payment can be canceled by it, and what webhooks and
  * reports are joined on. Every payment asks for manual capture: captures are operations of their own here, always.
  */
-import { parseOperationId } from '../../domain/ids.ts'
+import { type Mode, parseOperationId } from '../../domain/ids.ts'
 import { toPspMinor } from '../../domain/money/psp-exponents.ts'
 import type {
   AuthorizeCall,
@@ -23,8 +23,8 @@ import type {
 import { unreachable } from '../../runtime/assert.ts'
 import { payerFields } from './payment-method.ts'
 
-/** Version of the Checkout API, part of every path. */
-export const checkoutVersion = 'v72'
+/** Where the Checkout API is at Adyen's test and live addresses. */
+export const basePaths: Readonly<Record<Mode, string>> = { test: '/v72', live: '/checkout/v72' }
 /** Newest form this connector builds. */
 export const adyenRequestVersion = 1
 
