@@ -26,7 +26,11 @@ export function makePaymentDetails(call: Call): Execution {
   const { details } = readBody(bodies.Details, call.body)
   const payment = call.world.paymentByRedirectResult(details.redirectResult)
   if (payment === undefined) throw invalid('000', 'Lookup failed')
-  if (payment.status !== 'redirected') return { ...nothing, status: 200, body: resultOf(payment) }
+  if (payment.status !== 'redirected') {
+    const body = resultOf(payment)
+    const effect = authorization(payment, call.request, false, String(body['resultCode']))
+    return { ...nothing, effects: [effect], status: 200, body }
+  }
   const verdict: Verdict =
     payment.authentication?.outcome === 'completed'
       ? { kind: 'approved', course: payment.course }

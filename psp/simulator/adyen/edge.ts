@@ -46,7 +46,8 @@ export function addAdyenEdge(app: FastifyInstance, { engine, behaviours, ids, cl
     if (idempotencyKey !== null && idempotencyKey.length > keyLengthMax) {
       throw invalid('702', `Idempotency-Key is longer than ${keyLengthMax} characters`)
     }
-    const asked: AdyenRequest = { requestId: ids.next('req'), path, body: parse(request.body), route, idempotencyKey }
+    const text = typeof request.body === 'string' ? request.body : ''
+    const asked: AdyenRequest = { requestId: ids.next('req'), path, text, body: parse(text), route, idempotencyKey }
     if (idempotencyKey !== null) void reply.header('idempotency-key', idempotencyKey)
     const { operation, paymentMethod, payment } = engine.describe(asked)
     const misbehaviour = behaviours.choose({ operation, path, paymentMethod, payment, idempotencyKey })
@@ -116,10 +117,10 @@ function authenticate(request: FastifyRequest): void {
   })
 }
 
-function parse(text: unknown): JsonObject {
+function parse(text: string): JsonObject {
   let body: unknown
   try {
-    body = JSON.parse(typeof text === 'string' ? text : '')
+    body = JSON.parse(text)
   } catch {
     throw malformed('Unexpected input, expected: JSON')
   }

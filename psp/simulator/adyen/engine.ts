@@ -27,6 +27,8 @@ import type { AdyenWorld } from './world.ts'
 export interface AdyenRequest {
   readonly requestId: string
   readonly path: string
+  /** The body as it came. */
+  readonly text: string
   readonly body: JsonObject
   readonly route: AdyenRoute
   readonly idempotencyKey: string | null
@@ -296,6 +298,7 @@ export class AdyenEngine {
   #write(requestId: string | null, change: Change, answer?: AdyenStoredAnswer): void {
     const { book, ids, clock } = this.#options
     const { records, notifications } = change
+    if (records.length + notifications.length + change.effects.length === 0 && answer === undefined) return
     const at = clock.now()
     const entries: BookEntry[] = change.effects.map((effect) => ({ at, psp: 'adyen', ...effect }))
     const adyen: AdyenLine = { records, notifications, ...(answer === undefined ? {} : { answer }) }
@@ -348,14 +351,9 @@ export function answerOf(error: ServiceError, transient: boolean): AdyenAnswer {
   return { status: error.status, body: JSON.stringify(error), transient }
 }
 
-/** The same whatever the order of members. */
-function fingerprintOf({ path, body }: AdyenRequest): string {
-  const canonical = JSON.stringify(body, (_name, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  )
+/** The same call with the same bytes, under either of its paths. */
+function fingerprintOf({ path, text }: AdyenRequest): string {
   return createHash('sha256')
-    .update(`${path.replace(/^\/adyen/, '')}\n${canonical}`)
+    .update(`${path.replace(/^\/adyen/, '')}\n${text}`)
     .digest('base64url')
 }
