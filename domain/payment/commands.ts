@@ -97,6 +97,8 @@ export interface RecordOutcome {
 export interface RecordReversal {
   readonly type: 'RecordReversal'
   readonly operationId: string
+  /** The PSP's reference of the operation, where the fact tells it. */
+  readonly pspReference?: string
   readonly amountMinor: number
   readonly currency: string
   readonly factId: string

@@ -29,7 +29,9 @@ export function reversal(state: Payment, command: RecordReversal, context: Payme
   if (!hasEnded(operation)) {
     if (!isWhole) return conflict
     const decline = { class: 'soft', code: reversedBeforeKnown } as const
-    return accepted(...endedOtherwise(state, operation, { kind: 'declined', decline }, context))
+    const { pspReference } = command
+    const end = { kind: 'declined', decline, ...(pspReference !== undefined && { pspReference }) } as const
+    return accepted(...endedOtherwise(state, operation, end, context))
   }
   if (operation.status !== 'succeeded') return ignored('the operation had ended without success')
   if (operation.kind === 'refund') {

@@ -85,6 +85,8 @@ export function contradicted(
       (operation.kind === 'void' || said.amountMinor === amountMinor) &&
       (operation.pspReference === undefined || said.pspReference === operation.pspReference)
     if (isEqual) return ignored('the success is known')
+  } else if (operation.kind === 'void' && said.kind === 'declined' && said.decline.code === 'already_voided') {
+    return ignored('it says the same in other words')
   } else if (operation.kind === 'refund') {
     // Row 20: a refund may fail after it had succeeded.
     if (operation.reversed) return ignored('the reversal is known')

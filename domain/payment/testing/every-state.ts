@@ -3,7 +3,8 @@
  * kind, of which one is put into the state in question. And every fact that can come about it.
  */
 import { operationIdOf } from '../../ids.ts'
-import type { FactSource, PaymentCommand, ProposeResolution, TimerKind } from '../commands.ts'
+import type { NoticeFact, NoticeOutcome, NoticeSubject } from '../../inbox/notice.ts'
+import type { FactSource, PaymentCommand, ProposeResolution, RecordNotice, TimerKind } from '../commands.ts'
 import type { DeclineClass, OperationKind, OperationOutcome, OperationStatus } from '../operations.ts'
 import type { Attempt, Lifecycle, Operation, Payment } from '../state.ts'
 import {
@@ -17,6 +18,7 @@ import {
   dispute,
   external,
   minute,
+  notice,
   notSent,
   paymentId,
   refund,
@@ -250,6 +252,44 @@ export function factsAbout(operationId: string): readonly PaymentCommand[] {
     ]),
     { type: 'RecoverOperations' },
   ]
+}
+
+/** Every notice that may come about one operation and its payment, known by our id, by the PSP's reference, or by neither. */
+export function noticesAbout(operationId: string): readonly RecordNotice[] {
+  const money = { amountMinor: 60, currency: 'EUR' }
+  const told = outcomes.filter(isTold)
+  const facts: readonly NoticeFact[] = [
+    ...operationKinds.flatMap((operation) =>
+      told.map((outcome): NoticeFact => ({ kind: 'outcome', operation, outcome })),
+    ),
+    ...(['capture', 'refund'] as const).flatMap((operation) =>
+      [{ ...money }, { ...money, amountMinor: 20 }, { ...money, amountMinor: 0 }, { ...money, currency: 'USD' }].map(
+        (amount): NoticeFact => ({ kind: 'reversal', operation, pspReference: 'psp_1', ...amount }),
+      ),
+    ),
+    { kind: 'authorization_expired', pspReference: 'psp_1', ...money },
+    { kind: 'authorization_expired', pspReference: 'psp_1', ...money, currency: 'USD' },
+    ...(['inquiry', 'open', 'won', 'lost'] as const).flatMap((status): NoticeFact[] => {
+      const about = { kind: 'dispute', pspReference: 'psp_dispute', stage: 'chargeback', feeMinor: 15 } as const
+      return [
+        { ...about, ...money, status, fundsWithdrawn: status !== 'inquiry' },
+        { ...about, ...money, status, fundsWithdrawn: false, evidenceBy: startedAt + minute },
+        { ...about, ...money, status, fundsWithdrawn: true, currency: 'USD' },
+      ]
+    }),
+    { kind: 'report', name: 'report.csv', url: 'https://psp.example/report.csv' },
+    { kind: 'none', reason: 'informative' },
+  ]
+  const subjects: readonly NoticeSubject[] = [
+    { operationId, references: [] },
+    { operationId: attemptId, references: ['psp_1'] },
+    { references: ['psp_new', 'psp_1'] },
+  ]
+  return facts.flatMap((fact, number) => subjects.map((subject) => notice(fact, subject, { id: `evt_${number}` })))
+}
+
+function isTold(outcome: OperationOutcome): outcome is NoticeOutcome {
+  return !['not_sent', 'unknown', 'absent'].includes(outcome.kind)
 }
 
 /** What one person may propose: refused only where nothing is in doubt, or where it is not about what was asked. */

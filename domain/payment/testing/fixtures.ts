@@ -1,5 +1,6 @@
 /** One merchant, two PSP connections and ready-made commands, for tests of the payment machine. */
 import { paymentIdOf } from '../../ids.ts'
+import type { NoticeFact, NoticeSubject } from '../../inbox/notice.ts'
 import type { MerchantConfiguration } from '../../merchant/state.ts'
 import type {
   CancelPayment,
@@ -9,6 +10,7 @@ import type {
   MerchantRequest,
   RecordDispute,
   RecordExternalOperation,
+  RecordNotice,
   RecordOutcome,
   RecordReversal,
   RecordSettlementLine,
@@ -181,6 +183,16 @@ export function dispute(status: RecordDispute['status'], more: Partial<RecordDis
     factId: `dispute ${status}`,
     ...more,
   }
+}
+
+/** What the PSP of the first connection pushed. */
+export function notice(
+  fact: NoticeFact,
+  subject: NoticeSubject,
+  more: { readonly id?: string; readonly connection?: string } = {},
+): RecordNotice {
+  const { id = 'evt_1', connection = 'first' } = more
+  return { type: 'RecordNotice', connection, notice: { id, type: fact.kind, subject, fact } }
 }
 
 export function settlementLine(more: Partial<RecordSettlementLine> = {}): RecordSettlementLine {
