@@ -1,7 +1,6 @@
-/** The simulator's two pages: the end of its book, and where a shopper confirms or fails an authentication. No scripts. */
+/** Where a shopper confirms or fails an authentication, and what the simulator's pages have in common. No scripts. */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '../../runtime/clock.ts'
-import type { Book, BookEntry } from './book.ts'
 import type { Engine } from './engine.ts'
 import { decodeForm } from './parameters.ts'
 import { intentAt, type IntentRecord } from './records.ts'
@@ -9,14 +8,11 @@ import type { World } from './world.ts'
 
 export interface PagesOptions {
   readonly world: World
-  readonly book: Book
   readonly engine: Engine
   readonly clock: Clock
 }
 
-export function addPages(app: FastifyInstance, { world, book, engine, clock }: PagesOptions): void {
-  app.get('/', (_request, reply) => page(reply, 200, 'Stripe simulator', bookTable(book.recent())))
-
+export function addPages(app: FastifyInstance, { world, engine, clock }: PagesOptions): void {
   app.get<{ Params: { intent: string } }>('/3ds/:intent', (request, reply) => {
     const intent = find(request.params.intent)
     if (intent === undefined) return page(reply, 404, 'Authentication', '<p>There is no such payment.</p>')
@@ -61,31 +57,11 @@ ${button('complete', 'Complete authentication')}
 ${button('fail', 'Fail authentication')}`
 }
 
-function bookTable(entries: readonly BookEntry[]): string {
-  const cells = (entry: BookEntry): (string | number | boolean | null)[] => [
-    new Date(entry.at).toISOString(),
-    entry.operation,
-    entry.effect ? 'yes' : 'no',
-    entry.amount,
-    entry.currency,
-    entry.status,
-    entry.payment,
-    entry.operation_id,
-    entry.psp_reference,
-  ]
-  const rows = entries.map(
-    (entry) =>
-      `<tr>${cells(entry)
-        .map((cell) => `<td>${escapeHtml(String(cell ?? ''))}</td>`)
-        .join('')}</tr>`,
-  )
-  const heads = ['at', 'operation', 'effect', 'amount', 'currency', 'status', 'payment', 'operation id', 'reference']
-  return `<p>A simulated payment service provider: no money moves here. The last ${entries.length} entries of its book:</p>
-<table><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`
-}
-
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#1a1a1a;background:#fff}
-table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left}
+h2{margin:1.5rem 0 .3rem}input{font:inherit;padding:.3rem .5rem}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px}
+td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left;white-space:nowrap}
+.amount{text-align:right}.time,.amount{font-variant-numeric:tabular-nums}
 button{font:inherit;padding:.4rem 1rem;margin:.4rem 0}`
 
 export function page(reply: FastifyReply, status: number, title: string, body: string): FastifyReply {

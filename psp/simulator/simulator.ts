@@ -16,6 +16,7 @@ import { addAdyenPages } from './adyen/pages.ts'
 import { AdyenWorld } from './adyen/world.ts'
 import { type BehaviourRule, Behaviours } from './behaviour.ts'
 import { Book } from './book.ts'
+import { addBookPage } from './book-page.ts'
 import { applyLine, Engine } from './engine.ts'
 import { IdempotencyStore } from './idempotency.ts'
 import { IdSource } from './ids.ts'
@@ -111,7 +112,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       (admin) => addWebhookControls(admin, sender),
     ],
   })
-  addPages(app, { world, book, engine, clock })
+  addBookPage(app, { book, sender })
+  addPages(app, { world, engine, clock })
   addAdyenPages(app, adyen)
   try {
     url = await app.listen({ port, host })

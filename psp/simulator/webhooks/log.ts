@@ -8,6 +8,8 @@ export interface AttemptRecord {
   readonly psp: Psp
   readonly type: string
   readonly message: string
+  /** Our payment id, where the message tells it. */
+  readonly payment: string | null
   readonly endpoint: string
   /** From 1; 0 for a copy. */
   readonly attempt: number
@@ -27,7 +29,7 @@ export interface DeliveryCounts {
   readonly given_up: number
 }
 
-const recentMax = 100
+const recentMax = 1000
 
 export class DeliveryLog {
   readonly #recent: AttemptRecord[] = []

@@ -3,9 +3,10 @@
  * endpoints that there are when it happens, until a line says how that ended. So a restart, or a kill, loses nothing, and
  * at worst sends again what was just delivered.
  */
+import { parseOperationId } from '../../../domain/ids.ts'
+import type { StripeEvent } from '../stripe-events-render.ts'
 import type { KnownEndpoint } from './endpoints.ts'
 import type { AdyenItem, Message } from './ports.ts'
-import type { StripeEvent } from '../stripe-events-render.ts'
 
 /** `delivered`: the endpoint said so. `swallowed`: the PSP believes so. `given_up`: tried for as long as the PSP tries. */
 export type DeliveryEnd = 'delivered' | 'swallowed' | 'given_up'
@@ -56,7 +57,8 @@ export class Outbox {
   takeEvent(event: StripeEvent): void {
     const endpoints = this.#endpoints.filter(({ psp }) => psp === 'stripe')
     const { id, type } = event
-    this.#take({ psp: 'stripe', id, type, event, endpoints: endpoints.length }, endpoints)
+    const payment = event.after.intent.metadata['payment_id'] ?? null
+    this.#take({ psp: 'stripe', id, type, payment, event, endpoints: endpoints.length }, endpoints)
   }
 
   takeItem(item: AdyenItem): void {
@@ -65,7 +67,8 @@ export class Outbox {
       ({ psp, merchant_account: only }) => psp === 'adyen' && (only === undefined || only === account),
     )
     const id = [account, eventCode, pspReference, success].join(' ')
-    this.#take({ psp: 'adyen', id, type: eventCode, item }, endpoints)
+    const payment = parseOperationId(item.merchantReference)?.paymentId ?? null
+    this.#take({ psp: 'adyen', id, type: eventCode, payment, item }, endpoints)
   }
 
   isOwed(delivery: Delivery): boolean {

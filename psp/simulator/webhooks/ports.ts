@@ -18,20 +18,23 @@ export interface AdyenItem {
 /** Something that a PSP tells of; the same for every endpoint. */
 export type Message = StripeMessage | AdyenMessage
 
-export interface StripeMessage {
-  readonly psp: 'stripe'
-  /** `evt_…` */
+interface MessageCommon {
+  /** Stripe's `evt_…`; Adyen's account, code, reference and success. */
   readonly id: string
   readonly type: string
+  /** Our payment id, where it tells one. */
+  readonly payment: string | null
+}
+
+export interface StripeMessage extends MessageCommon {
+  readonly psp: 'stripe'
   readonly event: StripeEvent
   /** Endpoints that it was for when it happened. */
   readonly endpoints: number
 }
 
-export interface AdyenMessage {
+export interface AdyenMessage extends MessageCommon {
   readonly psp: 'adyen'
-  readonly id: string
-  readonly type: string
   readonly item: AdyenItem
 }
 

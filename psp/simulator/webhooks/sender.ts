@@ -28,6 +28,8 @@ export interface SenderOptions {
 
 export const concurrencyMax = 64
 const delayMsMax = 2 ** 31 - 1
+/** Attempts that an overview shows. */
+const overviewMax = 100
 
 export class WebhookSender {
   readonly #options: SenderOptions
@@ -111,7 +113,7 @@ export class WebhookSender {
       time_scale: this.#timeScale,
       rules: this.#faults.list(),
       counts: { pending: this.pending, ...this.#log.counts },
-      deliveries: this.#log.recent(),
+      deliveries: this.#log.recent().slice(0, overviewMax),
     }
   }
 
@@ -194,6 +196,7 @@ export class WebhookSender {
       psp: message.psp,
       type: message.type,
       message: message.id,
+      payment: message.payment,
       endpoint: id,
       attempt,
       result: result.kind === 'answered' ? String(result.status) : result.reason,
