@@ -220,17 +220,13 @@ test('an inbox read from its snapshot is the one that was stored, and has nothin
   expect(inboxKind.restore({ state: decodeState<object>(encodeState(parts.state)), private: undefined })).toEqual(state)
 })
 
-test('operators see of a notice where it came from, what it is and what became of it', () => {
+test('operators see of a notice where it came from, what it names, what it is and what became of it', () => {
   const { state } = given(receive(), { type: 'RecordDelivery', delivery: { kind: 'delivered', payment: paymentId } })
   if (state === undefined) throw new Error('a notice came')
-  const { id, type } = noticeWith()
+  const { id, type, subject } = noticeWith()
+  const standing = { status: 'delivered', payment: paymentId }
+  const { operationId } = subject
   expect(inboxKind.projection(state)).toEqual({
-    notice: {
-      connection,
-      id,
-      type,
-      receivedAt: state.receivedAt,
-      standing: { status: 'delivered', payment: paymentId },
-    },
+    notice: { connection, id, type, operationId, receivedAt: state.receivedAt, standing },
   })
 })
