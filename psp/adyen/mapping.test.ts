@@ -293,6 +293,7 @@ describe('an error', () => {
     [500, error('905', 'configuration'), {}, storedError],
     [500, '<html>', {}, { kind: 'unknown', reason: 'psp_error' }],
     [502, '', {}, { kind: 'unknown', reason: 'psp_error' }],
+    [503, error('000', 'internal'), {}, { kind: 'unknown', reason: 'psp_error' }],
     [404, error('000', 'validation'), {}, storedError],
     [404, '<html>', {}, unreadable],
     [302, '', {}, unreadable],
@@ -322,6 +323,8 @@ describe('an error', () => {
         expect(sent(complete, status, '', headers).kind, String(status)).toBe('unknown')
       }
     }
+    expect(sent(complete, 422, error('000', 'validation'))).toEqual(storedError)
+    expect(sent(complete, 429, error('000', 'validation'))).toEqual({ kind: 'unknown', reason: 'psp_error' })
   })
 })
 

@@ -11,7 +11,7 @@
  * - 429, 401, 403, and 400 and 422 of type `validation`, `security` or `configuration`: refused before anything was executed.
  *   Adyen names the type so that a merchant knows whose mistake it is; an error behind it, in Adyen or an acquirer, is
  *   `internal` or has no type;
- * - everything else may have been acted upon, and is stored: a repeat would only replay it.
+ * - everything else may have been acted upon. Adyen's own errors are stored: a repeat would only replay them.
  *
  * Leaves to others: what an answer means when it answers a repeat instead of the first send ({@link outcomeOfRepeat}).
  */
@@ -146,12 +146,15 @@ function isAbout(call: Modification, { reference, amount, ...payment }: AdyenMod
 function outcomeOfError(call: PspCall, answer: AdyenAnswer, error: AdyenError | undefined): OperationOutcome {
   if (error?.errorCode === '704') return unknown('in_progress')
   const isTransient = answer.headers['transient-error'] === 'true'
+  const isLimited = answer.status === 429
   // That the second step was refused proves nothing about the first, which may have become an authorization.
-  if (call.kind === 'complete') return isTransient ? unknown('psp_error') : errorStored(error)
+  if (call.kind === 'complete') {
+    return isTransient || isLimited ? unknown('psp_error') : outcomeUnknown(answer.status, error)
+  }
   if (isTransient) return { kind: 'not_sent', reason: 'transient_error' }
-  if (answer.status === 429) return { kind: 'not_sent', reason: 'rate_limited' }
+  if (isLimited) return { kind: 'not_sent', reason: 'rate_limited' }
   if (error === undefined) return unknown(answer.status >= 500 ? 'psp_error' : 'unreadable_answer')
-  return isRefusedBefore(answer.status, error) ? declined(refusalOf(call, error)) : errorStored(error)
+  return isRefusedBefore(answer.status, error) ? declined(refusalOf(call, error)) : outcomeUnknown(answer.status, error)
 }
 
 function isRefusedBefore(status: number, { errorType }: AdyenError): boolean {
@@ -160,9 +163,9 @@ function isRefusedBefore(status: number, { errorType }: AdyenError): boolean {
   return errorType === 'validation' || errorType === 'security' || errorType === 'configuration'
 }
 
-/** What Adyen answered itself it keeps under the key; what a server before it answered (no error of Adyen's), nobody keeps. */
-function errorStored(error: AdyenError | undefined): OperationOutcome {
-  return error === undefined ? unknown('psp_error') : stored('psp_error', error.pspReference)
+/** Adyen keeps its own error under the key. Of what stands before it (502 to 504, no error of Adyen's) nobody keeps anything. */
+function outcomeUnknown(status: number, error: AdyenError | undefined): OperationOutcome {
+  return error === undefined || status > 500 ? unknown('psp_error') : stored('psp_error', error.pspReference)
 }
 
 /** The card's own where Adyen names it, else our set-up's. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RefundReason } from '../../domain/payment/operations.ts'
 import { problemsOfAdyenRequest } from '../../test/support/adyen-description.ts'
 import { authorizeCall, captureCall, completeCall, refundCall, voidCall } from '../../test/support/psp-calls.ts'
-import { type AdyenRequest, type AskableCall, buildRequest, isLearned } from './wire.ts'
+import { type AdyenRequest, type AskableCall, basePaths, buildRequest, isLearned } from './wire.ts'
 
 const account = 'ShoesCOM'
 
@@ -132,6 +132,10 @@ describe('request version 1', () => {
       { numRuns: 100 },
     )
   })
+})
+
+it('every path is below that of version 72, which live addresses have elsewhere', () => {
+  expect(basePaths).toEqual({ test: '/v72', live: '/checkout/v72' })
 })
 
 describe('what Adyen cannot be asked', () => {
