@@ -2,7 +2,7 @@
  * Ids in the PSPs' forms, each from the seed and a counter: repeatable, and never given twice, also not by a simulator that
  * was restarted on its book (the counter is in the book).
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const upperCase = alphabet.slice(0, 36)
@@ -38,7 +38,7 @@ export class IdSource {
 
   #text(length: number, characters: string): string {
     this.#count += 1
-    const bytes = createHash('sha256').update(`${this.#seed}:${this.#count}`).digest()
+    const bytes = hash('sha256', `${this.#seed}:${this.#count}`, 'buffer')
     let text = ''
     for (const byte of bytes.subarray(0, length)) text += characters[byte % characters.length]
     return text

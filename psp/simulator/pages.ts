@@ -58,7 +58,7 @@ ${button('fail', 'Fail authentication')}`
 }
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#1a1a1a;background:#fff}
-h2{margin:1.5rem 0 .3rem}input{font:inherit;padding:.3rem .5rem}
+h2{margin:1.5rem 0 .3rem}input{font:inherit;padding:.3rem .5rem;max-width:100%;box-sizing:border-box}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px}
 td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left;white-space:nowrap}
 .amount{text-align:right}.time,.amount{font-variant-numeric:tabular-nums}

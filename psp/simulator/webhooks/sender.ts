@@ -73,6 +73,7 @@ export class WebhookSender {
     for (const id of this.#lanes.keys()) if (!this.#endpoints.has(id)) this.#lanes.delete(id)
     if (JSON.stringify(known) !== JSON.stringify(outbox.endpoints)) write({ endpoints: known })
     for (const { id } of resumed) for (const delivery of outbox.owedTo(id)) this.#begin(delivery)
+    this.#releaseIdle()
   }
 
   /** Ends once every message has been tried that is to arrive before the API's answer. */
