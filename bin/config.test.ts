@@ -20,10 +20,8 @@ test('a server needs its two keys, a database where it has one, and nothing else
     DATABASE_URL: 'postgresql://localhost/pay',
     SHARDPAY_ID_KEY_FILE: file('id', 'ab'.repeat(32)),
     SHARDPAY_KEY_SECRET_FILE: file('secret', 'cd'.repeat(32)),
-    SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe', 'sk_test_simulated\n'),
   })
   expect(config).toMatchObject({ merchantHost: '127.0.0.1', merchantPort: 8080, nodeId: 'node-1', seedFile: undefined })
-  expect(config.stripeTestSecretKey).toBe('sk_test_simulated')
 })
 
 test('a role named twice is refused, and --roles is one or several of three', () => {

@@ -130,27 +130,11 @@ export const serverSettings = {
     { ...key, description: 'The key under which API keys are hashed. Another one invalidates every API key.' },
     { source: 'file', expected: '64 hexadecimal digits' },
   ),
-  stripeTestUrl: setting(
-    'SHARDPAY_STRIPE_TEST_URL',
-    Type.String({
-      pattern: '^https?://',
-      default: 'https://api.stripe.com',
-      description: 'Where the connection `stripe-test` sends its requests; the simulator under `npm start`.',
-    }),
-    { expected: 'an http:// or https:// URL' },
-  ),
-  stripeTestSecretKey: optionalSetting(
-    'SHARDPAY_STRIPE_TEST_SECRET_KEY',
-    Type.String({
-      pattern: '^[!-~]{1,255}$',
-      description: 'Secret key of the connection `stripe-test`; a node needs it.',
-    }),
-    { source: 'file', expected: 'a key of visible ASCII characters' },
-  ),
   seedFile: optionalSetting(
     'SHARDPAY_SEED_FILE',
     Type.String({
-      description: 'Development: JSON file of merchants to create at the start where they do not exist yet.',
+      description:
+        'Development: JSON file of merchants and PSP connections that are made at the start where they do not exist yet.',
     }),
   ),
   logLevel,
@@ -176,7 +160,7 @@ export const startSettings = {
   ),
   merchantPort: setting('SHARDPAY_MERCHANT_PORT', port(8080, "Port of the merchants' API.")),
   operatorPort: setting('SHARDPAY_OPERATOR_PORT', port(8081, "Port of the operators' API and page.")),
-  simulatorPort: setting('SHARDPAY_SIMULATOR_PORT', port(12_111, 'Port of the simulated Stripe.')),
+  simulatorPort: setting('SHARDPAY_SIMULATOR_PORT', port(12_111, 'Port of the simulated Stripe and Adyen.')),
   postgresPort: setting('SHARDPAY_POSTGRES_PORT', port(54_329, 'Port of the embedded Postgres.')),
   logLevel: setting(
     'SHARDPAY_LOG_LEVEL',

@@ -6,7 +6,7 @@ import type { Host } from '../actors/host.ts'
 import { gatewayMetrics } from '../gateway/metrics.ts'
 import { createMetrics, type MetricOptions, type Metrics } from '../runtime/metrics.ts'
 import { createClusterMetrics } from './cluster-metrics.ts'
-import { createNodeMetrics } from './node-metrics.ts'
+import { createBreakerMetric, createNodeMetrics } from './node-metrics.ts'
 
 export interface MetricRow {
   readonly name: string
@@ -25,7 +25,13 @@ const parts: readonly (readonly [who: string, register: (metrics: Metrics) => vo
       cluster.observe(unread<{ owners: OwnerTable; links: Links; router: ClusterRouter }>())
     },
   ],
-  ['Nodes', (metrics) => createNodeMetrics(metrics).observe(unread<Host>(), unread)],
+  [
+    'Nodes',
+    (metrics) => {
+      createNodeMetrics(metrics).observe(unread<Host>(), unread)
+      createBreakerMetric(metrics)
+    },
+  ],
   ['Gateways', (metrics) => void gatewayMetrics(metrics)],
 ]
 

@@ -1,20 +1,34 @@
 /** What a node tells of itself: its host, its journal, its calls to PSPs. Names are part of the operators' contract. */
 import type { EffectObserver } from '../actors/effect-runner.ts'
 import type { Host, HostTrouble } from '../actors/host.ts'
+import type { Delivery } from '../domain/inbox/commands.ts'
 import type { MoveRecord, TakeoverRecord } from '../cluster/status.ts'
 import type { JournalStats } from '../persistence/postgres-journal.ts'
+import type { BreakerState } from '../psp/resilience.ts'
 import { durationBuckets, type Metrics } from '../runtime/metrics.ts'
 
 const moveBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const
 
 export interface NodeMetrics {
   readonly called: EffectObserver['called']
+  noticeHandedOver(connection: string, delivery: Delivery['kind'], ms: number): void
   trouble(what: HostTrouble): void
   shardUncertain(): void
   /** Reads what the parts count by themselves, at each scrape. */
   moved(record: MoveRecord): void
   takenOver(record: TakeoverRecord): void
   observe(host: Host, journal: () => Readonly<JournalStats>): void
+}
+
+const breakerValues: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 0.5, open: 1 }
+
+export function createBreakerMetric(metrics: Metrics): (connection: string, state: BreakerState) => void {
+  const breakers = metrics.gauge({
+    name: 'psp_breaker_open',
+    help: 'Whether nothing is sent over a PSP connection of this node: 1 open, 0.5 one call tries, 0 closed.',
+    labels: ['connection'],
+  })
+  return (connection, state) => breakers.set({ connection }, breakerValues[state])
 }
 
 export function createNodeMetrics(metrics: Metrics): NodeMetrics {
@@ -27,6 +41,17 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     name: 'psp_request_seconds',
     help: 'Time from releasing a call to its outcome.',
     labels: ['connection', 'op'],
+    buckets: durationBuckets,
+  })
+  const notices = metrics.counter({
+    name: 'webhook_deliveries_total',
+    help: "PSPs' messages handed over to their payments, by what became of them; those not delivered are handed over again.",
+    labels: ['connection', 'delivery'],
+  })
+  const noticeSeconds = metrics.histogram({
+    name: 'webhook_delivery_seconds',
+    help: "Time from releasing a PSP's message to its payment's answer.",
+    labels: ['connection'],
     buckets: durationBuckets,
   })
   const troubles = metrics.counter({
@@ -55,6 +80,10 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     called(connection, op, step, outcome, ms) {
       calls.inc({ connection, op, step, outcome: outcome.kind })
       callSeconds.observe({ connection, op }, ms / 1000)
+    },
+    noticeHandedOver(connection, delivery, ms) {
+      notices.inc({ connection, delivery })
+      noticeSeconds.observe({ connection }, ms / 1000)
     },
     trouble: (what) => troubles.inc({ what }),
     shardUncertain: () => commitUnknown.inc(),

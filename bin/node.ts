@@ -1,10 +1,12 @@
 /**
- * Puts a node together: journal, directory of merchants, PSP connectors, actor host, and the controller that takes shards,
+ * Puts a node together: journal, directory of merchants, PSP connections, actor host, and the controller that takes shards,
  * hands them off and drains.
  */
 import { defaultHostLimits, Host } from '../actors/host.ts'
 import { createEffectRunner } from '../actors/effect-runner.ts'
+import { inboxKind } from '../actors/inbox-kind.ts'
 import { merchantKind } from '../actors/merchant-kind.ts'
+import { createNoticeDelivery } from '../actors/notice-delivery.ts'
 import { operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
 import { HandOffRefused } from '../cluster/hand-off.ts'
@@ -14,11 +16,12 @@ import { RebalanceAgent } from '../cluster/rebalance-agent.ts'
 import { serveRoutes } from '../cluster/route-server.ts'
 import { ShardController } from '../cluster/shard-controller.ts'
 import type { NodeStatus } from '../cluster/status.ts'
+import type { DeliverNotice } from '../domain/inbox/commands.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
 import type { JournalDatabase } from '../persistence/journal-databases.ts'
 import type { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
+import { PostgresPspReferences } from '../persistence/psp-references.ts'
 import { ShardedJournal, statsOf } from '../persistence/sharded-journal.ts'
-import type { Connector } from '../psp/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -26,13 +29,14 @@ import { systemRandom } from '../runtime/random.ts'
 import type { Cluster } from './cluster.ts'
 import { moveShard } from './move-shard.ts'
 import { createNodeMetrics } from './node-metrics.ts'
+import type { ProcessConnections } from './psp/connections.ts'
 
 export interface NodeOptions {
   readonly cluster: Cluster
   readonly databases: readonly JournalDatabase[]
   readonly directory: PollingMerchantDirectory
-  /** To the PSPs, each under the name of its connection; the node closes them when it stops. */
-  readonly connectors: readonly Connector[]
+  /** To the PSPs, by connection; they may change while the node runs. */
+  readonly connections: Pick<ProcessConnections, 'connectors' | 'profiles'>
   /** Known once the gateway listens. */
   readonly returnUrlBase: () => string
   readonly log: Log
@@ -70,10 +74,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock: systemClock,
     log: log.child({ component: 'journal' }),
   })
-  const connectors = new Map(options.connectors.map((connector) => [connector.profile.connection, connector]))
+  const { connectors, profiles } = options.connections
   const metrics = createNodeMetrics(options.metrics)
   const pspLog = log.child({ component: 'psp' })
-  const runEffect = createEffectRunner(connectors, systemClock, {
+  const call = createEffectRunner(connectors, systemClock, {
     called(connection, operation, effect, outcome, ms) {
       metrics.called(connection, operation, effect, outcome, ms)
       pspLog.debug({ connection, operation, kind: effect, status: outcome.kind, duration_ms: Math.round(ms) }, 'called')
@@ -83,19 +87,36 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
   })
 
+  const references = new PostgresPspReferences(options.databases, self, systemClock)
+  const deliver = createNoticeDelivery({
+    router,
+    references,
+    clock: systemClock,
+    random: systemRandom,
+    observer: {
+      handedOver: ({ connection }, { kind }, ms) => metrics.noticeHandedOver(connection, kind, ms),
+      broken(connection, error) {
+        pspLog.error({ connection, error }, 'a notice could not be handed over: tried again')
+      },
+    },
+  })
+
   const hostLog = log.child({ component: 'host' })
   let stopping = false
   const uncertain = new Set<number>()
+  const run = (effect: PaymentEffect | DeliverNotice): Promise<unknown> =>
+    effect.kind === 'deliver' ? deliver(effect) : call(effect)
   const host = new Host({
     name: `shardpay-${self.node}-${self.incarnation}`,
     kinds: [
       paymentKind({
         directory,
-        connections: new Map([...connectors].map(([name, { profile }]) => [name, profile])),
+        connections: profiles,
         random: systemRandom,
         returnUrlBase: options.returnUrlBase,
       }),
       merchantKind,
+      inboxKind,
       operatorKind,
       pspConnectionsKind,
     ],
@@ -125,7 +146,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
     // After a long sleep input can come before timers: whoever was declared dead meanwhile calls no PSP.
     runEffect: (effect) =>
-      membership.watchdog.hasStoodStill() ? Promise.resolve(undefined) : runEffect(effect as PaymentEffect),
+      membership.watchdog.hasStoodStill() ? Promise.resolve(undefined) : run(effect as PaymentEffect | DeliverNotice),
     forward: (envelope) => router.route(envelope),
   })
   metrics.observe(host, () => statsOf(journal))
@@ -241,7 +262,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       await host.stop()
       controller.stop()
       await membership.leave()
-      await Promise.all(options.connectors.map((connector) => connector.close()))
+      await references.close()
     },
   }
 }

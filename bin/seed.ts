@@ -1,6 +1,8 @@
 /**
- * Merchants of a development cluster: created where they are not there yet, through the same actors as all others.
- * The seed file is JSON: `{"merchants": [{"id": "mer_…", "name": …, "api_key": "sk_test_…", "rate_tier": "development"}]}`.
+ * Merchants and PSP connections of a development cluster: made where they are not there yet, through the same actors as all
+ * others. The seed file is JSON: `{"merchants": [{"id": "mer_…", "name": …, "api_key": "sk_test_…", "rate_tier": "development"}],
+ * "psp_connections": [{"name": "stripe-test", "psp": "stripe", "secret_setting": …, "url": …}]}`. Merchants' test payments
+ * take the connections in this order.
  */
 import { readFileSync } from 'node:fs'
 import { type Static, Type } from 'typebox'
@@ -9,10 +11,20 @@ import type { MerchantAnswer } from '../actors/merchant-kind.ts'
 import type { Router } from '../cluster/router.ts'
 import { addressOfName } from '../domain/ids.ts'
 import type { MerchantCommand } from '../domain/merchant/commands.ts'
+import {
+  connectablePsps,
+  type PspConnection,
+  type PspConnectionsAnswer,
+  type PspConnectionsCommand,
+  pspConnectionsName,
+} from '../domain/operator/psp-connections.ts'
 import { apiKeyRecordOf } from '../gateway/api-key.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { ConfigError } from '../runtime/config.ts'
 import type { Random } from '../runtime/random.ts'
+
+const closed = { additionalProperties: false }
+const text = Type.String({ minLength: 1, maxLength: 250 })
 
 const SeedSchema = Type.Object(
   {
@@ -24,12 +36,27 @@ const SeedSchema = Type.Object(
           api_key: Type.String({ pattern: '^sk_test_[0-9A-Za-z]{16,128}$' }),
           rate_tier: Type.Enum(['standard', 'high', 'development']),
         },
-        { additionalProperties: false },
+        closed,
       ),
       { maxItems: 100 },
     ),
+    psp_connections: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ pattern: '-test$', maxLength: 63 }),
+          psp: Type.Enum([...connectablePsps]),
+          secret_setting: text,
+          webhook_secret_setting: Type.Optional(text),
+          webhook_login_setting: Type.Optional(text),
+          merchant_account: Type.Optional(text),
+          url: Type.Optional(text),
+        },
+        closed,
+      ),
+      { maxItems: 16 },
+    ),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 export type Seed = Static<typeof SeedSchema>
@@ -57,66 +84,113 @@ export interface SeedOptions {
   readonly clock: Clock
   readonly random: Random
   readonly keySecret: Uint8Array
-  /** PSP connection that the merchants' test payments take. */
-  readonly connection: string
+}
+
+const audit = { operator: 'bin:server', reason: 'development seed' }
+
+/** @throws where an actor refuses, such as a merchant of that id that is configured otherwise. */
+export async function plantSeed(options: SeedOptions): Promise<void> {
+  const { seed, keySecret } = options
+  for (const each of seed.psp_connections) await plantConnection(options, connectionOf(each))
+  const routes = seed.psp_connections.map(({ name }) => ({ connection: name, mode: 'test' as const }))
+  for (const { id, name, api_key, rate_tier } of seed.merchants) {
+    const create = { type: 'CreateMerchant', merchant: id, name, rateTier: rate_tier, routes, ...audit } as const
+    const created = await askMerchant(options, create)
+    // Made by an earlier start, when there were other connections.
+    if (created === 'merchant_exists') {
+      refuseAny(id, await askMerchant(options, { type: 'ChangeRoutes', merchant: id, routes, ...audit }))
+    } else {
+      refuseAny(id, created)
+    }
+    const key = apiKeyRecordOf(api_key, keySecret)
+    refuseAny(id, await askMerchant(options, { type: 'AddApiKey', merchant: id, key, ...audit }))
+  }
+}
+
+async function plantConnection(options: SeedOptions, connection: PspConnection): Promise<void> {
+  const { name, psp: _psp, mode: _mode, ...settings } = connection
+  const added = await askConnections(options, { type: 'AddPspConnection', connection, ...audit })
+  if (added !== 'psp_connection_exists') return refuseAny(name, added)
+  // Made by an earlier start, when the simulator was elsewhere.
+  refuseAny(name, await askConnections(options, { type: 'ChangePspConnection', name, settings, ...audit }))
+}
+
+function connectionOf(each: Seed['psp_connections'][number]): PspConnection {
+  const { name, psp, secret_setting, webhook_secret_setting, webhook_login_setting, merchant_account, url } = each
+  return {
+    ...{ name, psp, mode: 'test', secretSetting: secret_setting },
+    ...(webhook_secret_setting !== undefined && { webhookSecretSetting: webhook_secret_setting }),
+    ...(webhook_login_setting !== undefined && { webhookLoginSetting: webhook_login_setting }),
+    ...(merchant_account !== undefined && { merchantAccount: merchant_account }),
+    ...(url !== undefined && { url }),
+  }
+}
+
+const visibleWithinMs = 10_000
+const visiblePollMs = 50
+
+export interface SeedSight {
+  readonly directory: {
+    get(merchant: string): { readonly keys: readonly unknown[] } | undefined
+    refresh(): Promise<void>
+  }
+  /** Names of connections that running nodes serve. */
+  servedBy(): readonly string[]
+  readonly clock: Clock
 }
 
 /**
- * Resolves when the directory shows these merchants, so that their keys work.
- * @throws after ten seconds without them.
+ * Resolves when the seed can be used: the merchants' keys work, and a node serves each connection.
+ * @throws after ten seconds without.
  */
-export async function seedsVisible(
-  directory: SeedDirectory,
-  merchants: readonly string[],
-  clock: Clock,
-): Promise<void> {
+export async function seedVisible(seed: Seed, { directory, servedBy, clock }: SeedSight): Promise<void> {
   const until = clock.monotonic() + visibleWithinMs
   for (;;) {
-    const missing = merchants.filter(
-      (merchant) => directory.get(merchant)?.keys.length === 0 || !directory.get(merchant),
-    )
+    const served = servedBy()
+    const missing = [
+      ...seed.merchants.map(({ id }) => id).filter((id) => (directory.get(id)?.keys.length ?? 0) === 0),
+      ...seed.psp_connections.map(({ name }) => name).filter((name) => !served.includes(name)),
+    ]
     if (missing.length === 0) return
-    if (clock.monotonic() >= until) throw new Error(`seeded merchants do not show up: ${missing.join(', ')}`)
+    if (clock.monotonic() >= until) throw new Error(`what was seeded does not show up: ${missing.join(', ')}`)
     await new Promise<void>((resolve) => void clock.schedule(visiblePollMs, resolve))
     await directory.refresh()
   }
 }
 
-const visibleWithinMs = 10_000
-const visiblePollMs = 100
-
-interface SeedDirectory {
-  get(merchant: string): { readonly keys: readonly unknown[] } | undefined
-  refresh(): Promise<void>
+/** The code of its refusal, if it refused. */
+async function askMerchant(options: SeedOptions, command: MerchantCommand): Promise<string | undefined> {
+  const answer = await ask<MerchantAnswer>(options, 'merchant', command.merchant, command)
+  return answer.kind === 'rejected' ? answer.rejection.code : undefined
 }
 
-/** @throws where a merchant's actor refuses, such as a merchant of that id that is configured otherwise. */
-export async function seedMerchants(options: SeedOptions): Promise<void> {
-  const audit = { operator: 'bin:server', reason: 'development seed' }
-  for (const { id, name, api_key, rate_tier } of options.seed.merchants) {
-    const routes = [{ connection: options.connection, mode: 'test' as const }]
-    await send(options, { type: 'CreateMerchant', merchant: id, name, rateTier: rate_tier, routes, ...audit })
-    const key = apiKeyRecordOf(api_key, options.keySecret)
-    await send(options, { type: 'AddApiKey', merchant: id, key, ...audit })
-  }
+async function askConnections(options: SeedOptions, command: PspConnectionsCommand): Promise<string | undefined> {
+  const answer = await ask<PspConnectionsAnswer>(options, 'psp_connections', pspConnectionsName, command)
+  return answer.kind === 'rejected' ? answer.rejection.code : undefined
 }
 
-async function send({ router, clock, random }: SeedOptions, command: MerchantCommand): Promise<void> {
+function refuseAny(what: string, code: string | undefined): void {
+  if (code !== undefined) throw new Error(`${what} could not be seeded: ${code}`)
+}
+
+async function ask<Answer>(
+  { router, clock, random }: SeedOptions,
+  kind: string,
+  name: string,
+  payload: object,
+): Promise<Answer> {
   const until = clock.monotonic() + 10_000
-  const answer = await router.route<MerchantAnswer>({
+  const routed = await router.route<Answer>({
     id: random.hex(16),
-    ...addressOfName(command.merchant),
-    kind: 'merchant',
+    ...addressOfName(name),
+    kind,
     class: 'settle',
     bytes: 0,
-    payload: command,
+    payload,
     deadline: until,
     waitUntil: until,
     attach: true,
   })
-  if (answer.kind === 'unavailable')
-    throw new Error(`merchant ${command.merchant} could not be seeded: ${answer.reason}`)
-  if (answer.answer.kind === 'rejected') {
-    throw new Error(`merchant ${command.merchant} could not be seeded: ${answer.answer.rejection.code}`)
-  }
+  if (routed.kind === 'unavailable') throw new Error(`${name} could not be seeded: ${routed.reason}`)
+  return routed.answer
 }

@@ -21,7 +21,6 @@ import { JournalHistory } from '../persistence/journal-history.ts'
 import { checkJournalDatabases } from '../persistence/migrate.ts'
 import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
 import { createMergedReadModel } from '../persistence/read-model.ts'
-import { createStripeConnector } from '../psp/stripe/connector.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ConfigError, type ConfigProblem, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
@@ -32,9 +31,12 @@ import { joinCluster } from './cluster.ts'
 import { rolesOf, serverSettings } from './config.ts'
 import { databasesOf } from './databases.ts'
 import { type RunningNode, startNode } from './node.ts'
+import { createBreakerMetric } from './node-metrics.ts'
 import { createJournalReader, createOperations } from './operations.ts'
 import { tellStatus } from './process-status.ts'
-import { readSeed, seedMerchants, seedsVisible } from './seed.ts'
+import { mayNameSecret } from '../domain/operator/psp-connections.ts'
+import { ProcessConnections } from './psp/connections.ts'
+import { plantSeed, readSeed, seedVisible } from './seed.ts'
 
 /** A drain, PSP calls that have not answered and what is behind, each at its longest. */
 const stopWithinMs = 70_000
@@ -50,9 +52,6 @@ async function main(): Promise<void> {
   const seed = config.seedFile === undefined ? undefined : readSeed(config.seedFile)
   const tokens = tokensOf(config)
   const log = createLog({ level: config.logLevel, fields: { node: config.nodeId } })
-  for (const variable of unknownVariables('SHARDPAY_', process.env, serverSettings)) {
-    if (!variable.startsWith('SHARDPAY_SUPERVISED')) log.warn({ variable }, 'nothing reads this variable')
-  }
   const metrics = createMetrics({ ofProcess: true })
   const keySecret = Buffer.from(config.keySecret, 'hex')
   const idKey = Buffer.from(config.idKey, 'hex')
@@ -65,6 +64,15 @@ async function main(): Promise<void> {
     log,
   })
   await directory.start()
+  const connections = new ProcessConnections({
+    source: readModel,
+    environment: process.env,
+    clock: systemClock,
+    log,
+    ...(roles.has('node') && { breaker: createBreakerMetric(metrics) }),
+    uses: { connectors: roles.has('node'), receivers: roles.has('gateway') },
+  })
+  await connections.start()
 
   let node: RunningNode | undefined
   let draining = false
@@ -96,7 +104,7 @@ async function main(): Promise<void> {
       cluster,
       databases,
       directory,
-      connectors: [stripeConnector(config)],
+      connections,
       returnUrlBase: () => `${merchantUrl}/v1/return`,
       log,
       metrics,
@@ -119,6 +127,7 @@ async function main(): Promise<void> {
         log: log.child({ component: 'gateway' }),
         metrics,
         readiness,
+        webhooks: connections,
       })
     : undefined
   app?.addHook('onResponse', (_request, reply, done) => {
@@ -170,11 +179,16 @@ async function main(): Promise<void> {
     ...(running !== undefined && { node: (seconds: number) => running.status(seconds) }),
   })
   if (seed !== undefined) {
-    const { router } = cluster
-    const connection = 'stripe-test'
-    await seedMerchants({ seed, router, clock: systemClock, random: systemRandom, keySecret, connection })
-    const merchants = seed.merchants.map(({ id }) => id)
-    await seedsVisible(directory, merchants, systemClock)
+    await plantSeed({ seed, router: cluster.router, clock: systemClock, random: systemRandom, keySecret })
+    await seedVisible(seed, {
+      directory,
+      servedBy: () => cluster.board.all.flatMap(({ status }) => status.nodeStatus?.connections ?? []),
+      clock: systemClock,
+    })
+  }
+  for (const variable of unknownVariables('SHARDPAY_', process.env, serverSettings)) {
+    const isRead = variable.startsWith('SHARDPAY_SUPERVISED') || mayNameSecret(variable)
+    if (!isRead) log.warn({ variable }, 'nothing reads this variable')
   }
 
   closeWithGrace({ delay: stopWithinMs, logger: false }, async ({ signal, err }) => {
@@ -189,7 +203,7 @@ async function main(): Promise<void> {
     stopTelling()
     await cluster.stop()
     directory.stop()
-    await Promise.all([operator.close(), readModel.close(), history?.close()])
+    await Promise.all([connections.stop(), operator.close(), readModel.close(), history?.close()])
   })
 
   const urls = {
@@ -208,9 +222,6 @@ function readConfig() {
   const roles = rolesOf(config.roles)
   const problems: ConfigProblem[] = []
   const databases = collect(problems, () => databasesOf(config)) ?? []
-  if (roles.has('node') && config.stripeTestSecretKey === undefined) {
-    problems.push({ variable: 'SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE', problem: 'is not set: a node needs it' })
-  }
   if (problems.length > 0) throw new ConfigError(problems)
   return { config, roles, databases }
 }
@@ -242,15 +253,6 @@ function tokensOf({ operatorTokens }: Config): OperatorTokens {
     const problem = error instanceof Error ? error.message : String(error)
     throw new ConfigError([{ variable: 'SHARDPAY_OPERATOR_TOKENS_FILE', problem }])
   }
-}
-
-function stripeConnector(config: Config) {
-  return createStripeConnector({
-    connection: 'stripe-test',
-    secretKey: config.stripeTestSecretKey ?? '',
-    baseUrl: config.stripeTestUrl,
-    clock: systemClock,
-  })
 }
 
 /** Which code runs, so that a mixed cluster can be told apart. */

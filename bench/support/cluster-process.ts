@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Cluster, joinCluster } from '../../bin/cluster.ts'
 import { moveShard } from '../../bin/move-shard.ts'
 import { type RunningNode, startNode } from '../../bin/node.ts'
-import { seedMerchants, seedsVisible } from '../../bin/seed.ts'
+import { plantSeed } from '../../bin/seed.ts'
 import { MoveRefused } from '../../cluster/hand-off-wire.ts'
 import type { MoveRecord } from '../../cluster/status.ts'
 import { shardCount } from '../../domain/ids.ts'
@@ -79,7 +79,10 @@ interface Running {
 
 const keySecret = Buffer.alloc(32, 1)
 const connection = 'stripe-test'
+/** As the register names it; its connector is made here, whatever it says. */
+const registered = { name: connection, psp: 'stripe' as const, secret_setting: 'SHARDPAY_BENCH_TEST_KEY_FILE' }
 const settleWithinMs = 30_000
+const visibleWithinMs = 10_000
 /** As the server's: it was declared dead, or stood still for longer than its lease. */
 const fencedExitCode = 75
 const troubles: string[] = []
@@ -113,8 +116,12 @@ async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promi
   })
   if (roles.includes('node')) {
     const returnUrlBase = (): string => 'http://127.0.0.1/v1/return'
-    const connectors = [connectorOf(psp)]
-    node = await startNode({ cluster, databases, directory, connectors, returnUrlBase, log, metrics })
+    const connector = connectorOf(psp)
+    const connections = {
+      connectors: new Map([[connection, connector]]),
+      profiles: new Map([[connection, connector.profile]]),
+    }
+    node = await startNode({ cluster, databases, directory, connections, returnUrlBase, log, metrics })
   }
   let app: FastifyInstance | undefined
   if (roles.includes('gateway')) {
@@ -159,14 +166,22 @@ async function know(
   if (makes) {
     await Promise.all(
       merchants.map(({ id, apiKey }) => {
-        const seed = { merchants: [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }] }
-        return seedMerchants({ seed, router, clock: systemClock, random: systemRandom, keySecret, connection })
+        const seed = {
+          merchants: [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }],
+          psp_connections: [registered],
+        }
+        return plantSeed({ seed, router, clock: systemClock, random: systemRandom, keySecret })
       }),
     )
     await node?.flush()
   }
   const ids = merchants.map(({ id }) => id)
-  await seedsVisible(directory, ids, systemClock)
+  const until = systemClock.monotonic() + visibleWithinMs
+  while (ids.some((id) => (directory.get(id)?.keys.length ?? 0) === 0)) {
+    if (systemClock.monotonic() > until) throw new Error('seeded merchants do not show up')
+    await new Promise<void>((resolve) => void systemClock.schedule(50, resolve))
+    await directory.refresh()
+  }
   return { kind: 'known' }
 }
 

@@ -112,7 +112,7 @@ export interface ConnectionOptions {
   readonly webhookSecretSetting?: string
   readonly webhookLoginSetting?: string
   readonly merchantAccount?: string
-  readonly url?: string
+  readonly pspUrl?: string
   readonly multicapture?: boolean
   readonly reason?: string
 }
@@ -138,7 +138,7 @@ export async function changeConnection(
 }
 
 function settingsOf(context: CommandContext, options: ConnectionOptions): object {
-  const { webhookSecretSetting, webhookLoginSetting, merchantAccount, url, multicapture } = options
+  const { webhookSecretSetting, webhookLoginSetting, merchantAccount, pspUrl: url, multicapture } = options
   return {
     secret_setting: options.secretSetting,
     ...(webhookSecretSetting !== undefined && { webhook_secret_setting: webhookSecretSetting }),

@@ -229,7 +229,7 @@ function merchantCommands(
       .option('--webhook-secret-setting <name>', 'the setting whose file holds the secrets of webhooks, one per line')
       .option('--webhook-login-setting <name>', 'Adyen: the setting whose file holds user:password, one per line')
       .option('--merchant-account <account>', 'Adyen: the merchant account')
-      .option('--url <url>', "where requests go, if not to the PSP's own address")
+      .option('--psp-url <url>', "where requests go, if not to the PSP's own address")
       .option('--multicapture', 'the account takes several captures of one authorization')
       .addOption(reason())
   withSettings(

@@ -32,7 +32,7 @@ export function renderBox(facts: BoxFacts, style: Style): string {
     '',
     row("merchants' API", style('cyan', facts.merchantUrl)),
     row('live topology', style('cyan', `${facts.operatorUrl}/#token=${facts.operatorToken}`)),
-    row('simulated Stripe', `${style('cyan', facts.simulatorUrl)}   (its page shows every request it saw)`),
+    row('simulated PSPs', `${style('cyan', facts.simulatorUrl)}   (its page shows every request it saw)`),
     row('nodes', facts.nodes.map(({ id, pid }) => `${id} (process ${pid})`).join(', ')),
     ...facts.apiKeys.map(({ merchant, key }) => row('test API key', `${style('bold', key)}   (${merchant})`)),
     row('for scripts', facts.devFile),
@@ -41,20 +41,29 @@ export function renderBox(facts: BoxFacts, style: Style): string {
     '',
     curl(facts.merchantUrl, first?.key ?? '', facts.idempotencyKey),
     '',
+    `  ${style('bold', 'and one through Adyen:')} the same with another Idempotency-Key, and`,
+    `  ${adyenBody}`,
+    '',
     `  ${style('bold', 'Then try')}`,
     '  - the same line again: byte for byte the same answer, with Idempotent-Replayed: true',
     '  - docs/quickstart.md, line by line: declines, 3-D Secure, capturing later, refunds, retries',
-    `  - curl ${facts.simulatorUrl}/_admin/book   every charge the PSP made, one line each`,
+    `  - curl ${facts.simulatorUrl}/_admin/book   every charge the PSPs made, one line each`,
+    '  - npm run shardpay -- payment show pay_…   every decision, and the webhooks that came',
     `  - kill -9 ${facts.nodes[0]?.pid ?? ''} and pay on: its shards move within a second, it comes back by itself`,
     '  - npm run shardpay -- status, then drain node-2, then undrain node-2: docs/cli.md',
     '',
-    `  ${style('dim', 'Off: Kafka, Redis, webhooks (not built yet). Data is kept; npm start -- --fresh empties it.')}`,
+    `  ${style('dim', 'Off: Kafka, Redis (not built yet). Data is kept; npm start -- --fresh empties it.')}`,
     `  ${style('dim', 'Ctrl-C answers what was accepted, then stops.')}`,
     rule('╰', '╯'),
     '',
   ]
   return lines.join('\n')
 }
+
+const adyenBody = `-d '${JSON.stringify({
+  ...{ amount: 1999, currency: 'eur', payment_method: 'tok_visa', customer: 'cus_1' },
+  routing: { connection: 'adyen-test' },
+})}'`
 
 /** One command that can be pasted into any POSIX shell. */
 export function curl(merchantUrl: string, apiKey: string, idempotencyKey: string): string {

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { seededRandom, systemRandom } from '../../runtime/random.ts'
-import { loadSecrets } from './secrets.ts'
+import { readSeed } from '../seed.ts'
+import { loadSecrets, writeSeed } from './secrets.ts'
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts'
 
 const freshDirectory = (): string => join(temporaryDirectory(), 'secrets')
@@ -25,8 +26,16 @@ test('only the owner can read them', async () => {
 })
 
 test('two merchants are seeded, each with a test key of its own, in the development tier', async () => {
-  const { merchants, seedFile, idKeyFile, keySecretFile } = await loadSecrets(freshDirectory(), seededRandom(1))
-  expect(JSON.parse(readFileSync(seedFile, 'utf8'))).toEqual({ merchants })
+  const secrets = await loadSecrets(freshDirectory(), seededRandom(1))
+  const { merchants, seedFile, idKeyFile, keySecretFile } = secrets
+  await writeSeed(secrets, 'http://127.0.0.1:12111')
+  expect(readSeed(seedFile)).toMatchObject({
+    merchants,
+    psp_connections: [
+      { name: 'stripe-test', url: 'http://127.0.0.1:12111' },
+      { name: 'adyen-test', url: 'http://127.0.0.1:12111' },
+    ],
+  })
   expect(merchants).toHaveLength(2)
   expect(new Set(merchants.map(({ api_key }) => api_key)).size).toBe(2)
   for (const merchant of merchants) {

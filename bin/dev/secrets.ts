@@ -1,7 +1,7 @@
 /**
  * The secrets of a development cluster: made once, kept between starts, also with `--fresh`, so that an API key in
  * somebody's shell history keeps working. Files of mode 0600 in a directory of mode 0700; never printed, but the test API
- * keys of the two merchants, which are for printing.
+ * keys of the two merchants, which are for printing. From them the seed of every start is written.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,7 +26,10 @@ export interface OperatorToken {
 export interface Secrets {
   readonly idKeyFile: string
   readonly keySecretFile: string
-  readonly stripeSecretKeyFile: string
+  /** Of the PSP connections: setting → file. */
+  readonly psp: Readonly<Record<keyof typeof pspSettings, string>>
+  /** What the simulated PSPs sign their webhooks with, and log in with. */
+  readonly webhooks: { readonly stripeSecret: string; readonly adyenHmacKey: string; readonly adyenLogin: string }
   readonly seedFile: string
   readonly operatorTokensFile: string
   readonly operatorTokens: readonly OperatorToken[]
@@ -34,6 +37,15 @@ export interface Secrets {
   /** The id key was made by this start: no data kept from before belongs to it. */
   readonly isNew: boolean
 }
+
+/** Names of the settings under which servers find the secrets of their PSP connections. */
+export const pspSettings = {
+  stripeKey: 'SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE',
+  stripeWebhooks: 'SHARDPAY_STRIPE_TEST_WEBHOOK_SECRET_FILE',
+  adyenKey: 'SHARDPAY_ADYEN_TEST_API_KEY_FILE',
+  adyenWebhooks: 'SHARDPAY_ADYEN_TEST_HMAC_KEYS_FILE',
+  adyenLogin: 'SHARDPAY_ADYEN_TEST_WEBHOOK_LOGIN_FILE',
+} as const
 
 /** @throws {StartError} where a file is there and does not hold what it should: it is never overwritten. */
 export async function loadSecrets(directory: string, random: Random): Promise<Secrets> {
@@ -43,21 +55,36 @@ export async function loadSecrets(directory: string, random: Random): Promise<Se
   const idKey = await keep(path('id_key'), hexKey, () => random.hex(32))
   await keep(path('key_secret'), hexKey, () => random.hex(32))
   await keep(path('stripe_test_secret_key'), /^sk_test_[0-9a-z]+$/, () => `sk_test_simulated${random.hex(12)}`)
-  const seed = await keep(path('merchants.json'), /^\{/, () => newSeed(random))
+  const stripeSecret = await keep(path('stripe_test_webhook_secret'), /^whsec_/, () => `whsec_${random.hex(24)}`)
+  await keep(path('adyen_test_api_key'), /^[!-~]+$/, () => `simulated_${random.hex(24)}`)
+  const adyenHmacKey = await keep(path('adyen_test_hmac_keys'), hexKey, () => random.hex(32))
+  const adyenLogin = await keep(path('adyen_test_webhook_login'), /^[^:]+:.+$/, () => `adyen:${random.hex(16)}`)
+  const merchants = await keep(path('merchants.json'), /^\{/, () => newMerchants(random))
   const tokens = await keep(path('operator_tokens.json'), /^\[/, () => newOperatorTokens(random))
   return {
     idKeyFile: path('id_key'),
     keySecretFile: path('key_secret'),
-    stripeSecretKeyFile: path('stripe_test_secret_key'),
-    seedFile: path('merchants.json'),
+    psp: {
+      stripeKey: path('stripe_test_secret_key'),
+      stripeWebhooks: path('stripe_test_webhook_secret'),
+      adyenKey: path('adyen_test_api_key'),
+      adyenWebhooks: path('adyen_test_hmac_keys'),
+      adyenLogin: path('adyen_test_webhook_login'),
+    },
+    webhooks: {
+      stripeSecret: stripeSecret.text.trim(),
+      adyenHmacKey: adyenHmacKey.text.trim(),
+      adyenLogin: adyenLogin.text.trim(),
+    },
+    seedFile: path('seed.json'),
     operatorTokensFile: path('operator_tokens.json'),
     operatorTokens: parseOperatorTokens(path('operator_tokens.json'), tokens.text),
-    merchants: parseSeed(path('merchants.json'), seed.text),
+    merchants: parseMerchants(path('merchants.json'), merchants.text),
     isNew: idKey.isNew,
   }
 }
 
-function newSeed(random: Random): string {
+function newMerchants(random: Random): string {
   const merchant = (id: string, name: string): SeedMerchant => ({
     id,
     name,
@@ -67,6 +94,36 @@ function newSeed(random: Random): string {
   const merchants = [merchant('mer_devBooks', 'Books & Beans'), merchant('mer_devBikes', 'Bikes & Bits')]
   return `${JSON.stringify({ merchants }, null, 2)}\n`
 }
+
+/** What the servers make at their start: written anew each time, because the simulator may be elsewhere. */
+export async function writeSeed({ seedFile, merchants }: Secrets, simulatorUrl: string): Promise<void> {
+  const { stripeKey, stripeWebhooks, adyenKey, adyenWebhooks, adyenLogin } = pspSettings
+  const stripe = {
+    ...{ name: 'stripe-test', psp: 'stripe', url: simulatorUrl },
+    ...{ secret_setting: stripeKey, webhook_secret_setting: stripeWebhooks },
+  }
+  const adyen = {
+    ...{ name: 'adyen-test', psp: 'adyen', url: simulatorUrl, merchant_account: simulatedMerchantAccount },
+    ...{ secret_setting: adyenKey, webhook_secret_setting: adyenWebhooks, webhook_login_setting: adyenLogin },
+  }
+  await writeAtomically(seedFile, `${JSON.stringify({ merchants, psp_connections: [stripe, adyen] }, null, 2)}\n`)
+}
+
+/** Where the simulated PSPs push what happens, as the simulator reads it. */
+export function webhookEndpoints({ webhooks }: Secrets, merchantUrl: string): string {
+  const { stripeSecret, adyenHmacKey, adyenLogin } = webhooks
+  return JSON.stringify({
+    endpoints: [
+      { psp: 'stripe', url: `${merchantUrl}/webhooks/stripe/stripe-test`, secrets: [stripeSecret] },
+      {
+        ...{ psp: 'adyen', url: `${merchantUrl}/webhooks/adyen/adyen-test`, login: adyenLogin },
+        ...{ hmac_keys: [adyenHmacKey], merchant_account: simulatedMerchantAccount },
+      },
+    ],
+  })
+}
+
+const simulatedMerchantAccount = 'ShardpayDevECOM'
 
 function newOperatorTokens(random: Random): string {
   const token = (role: OperatorToken['role'], name: string): OperatorToken => ({
@@ -91,7 +148,7 @@ async function keep(path: string, valid: RegExp, make: () => string): Promise<{ 
   return { text: kept, isNew: false }
 }
 
-function parseSeed(path: string, text: string): readonly SeedMerchant[] {
+function parseMerchants(path: string, text: string): readonly SeedMerchant[] {
   let seed: { merchants?: unknown }
   try {
     seed = JSON.parse(text) as { merchants?: unknown }

@@ -28,7 +28,7 @@ import { type DevDatabase, openDatabase } from './postgres.ts'
 import { assertPortFree, host, portOrFree } from './ports.ts'
 import { describeExit, type Exit, type Program, startProgram } from './program.ts'
 import { Respawn, respawnPauseMs } from './respawn.ts'
-import { loadSecrets, type Secrets } from './secrets.ts'
+import { loadSecrets, pspSettings, type Secrets, webhookEndpoints, writeSeed } from './secrets.ts'
 import { StartError } from './start-error.ts'
 
 export interface SupervisorOptions {
@@ -136,17 +136,23 @@ export class Supervisor {
     })
     await this.#step('migrations', () => migrated(database.url))
 
-    const simulator = await this.#step('simulated Stripe', () => this.#startSimulator(empty))
+    // Nodes tell shoppers where to come back to, PSPs push to the gateway, and one that was killed comes back where it was.
+    const merchantPort = await portOrFree(config.merchantPort)
+    const merchantUrl = `http://${host}:${merchantPort}`
+    const simulator = await this.#step('simulated Stripe and Adyen', () =>
+      this.#startSimulator(empty, webhookEndpoints(secrets, merchantUrl)),
+    )
     const simulatorUrl = urlIn(simulator, simulator.ready['url'])
+    await writeSeed(secrets, simulatorUrl)
     const nodeIds = Array.from({ length: config.nodes }, (_, index) => `node-${index + 1}`)
     const title = `${nodeIds.length} node${nodeIds.length === 1 ? '' : 's'} and a gateway`
-    const gateway = await this.#step(title, () => this.#startServers(nodeIds, secrets, database.url, simulatorUrl))
+    const gateway = await this.#step(title, () => this.#startServers(nodeIds, secrets, database.url, merchantPort))
     const urls = (gateway.ready['urls'] ?? {}) as Record<string, string>
     const merchant = urlIn(gateway, urls['merchant'])
     const operator = urlIn(gateway, urls['operator'])
     await this.#step('every shard has an owner', () => readyAt(operator, this.#abort.signal))
     const content: DevFile = {
-      urls: { ...urls, merchant, operator, simulators: { stripe: simulatorUrl } },
+      urls: { ...urls, merchant, operator, simulators: { stripe: simulatorUrl, adyen: simulatorUrl } },
       api_keys: secrets.merchants.map(({ id, api_key }) => ({ merchant: id, key: api_key })),
       operator_tokens: secrets.operatorTokens,
       database_url: database.url,
@@ -209,10 +215,11 @@ export class Supervisor {
     return result
   }
 
-  async #startSimulator(empty: boolean): Promise<Program> {
+  async #startSimulator(empty: boolean, webhooks: string): Promise<Program> {
     const book = join(this.#options.directory, 'simulator')
     if (empty) await rm(book, { recursive: true, force: true })
-    this.#simulator = await this.#startProgram('simulated Stripe', 'psp/simulator/main.ts', {}, [
+    const environment = { SHARDPAY_SIMULATOR_WEBHOOKS: webhooks }
+    this.#simulator = await this.#startProgram('simulated PSPs', 'psp/simulator/main.ts', environment, [
       ...['--host', host],
       ...['--port', String(this.#options.config.simulatorPort)],
       ...['--book', book],
@@ -225,11 +232,9 @@ export class Supervisor {
     nodeIds: readonly string[],
     secrets: Secrets,
     databaseUrl: string,
-    simulatorUrl: string,
+    merchantPort: number,
   ): Promise<Program> {
     const { config } = this.#options
-    // Nodes tell shoppers where to come back to, and a gateway that was killed comes back where it was.
-    const merchantPort = await portOrFree(config.merchantPort)
     const operatorPort = await portOrFree(config.operatorPort)
     const common = {
       ...onlyTheSupervisors,
@@ -241,6 +246,9 @@ export class Supervisor {
       SHARDPAY_KEY_SECRET_FILE: secrets.keySecretFile,
       SHARDPAY_LOG_LEVEL: config.logLevel,
       SHARDPAY_PUBLIC_URL: `http://${host}:${merchantPort}`,
+      ...Object.fromEntries(
+        Object.entries(pspSettings).map(([name, setting]) => [setting, secrets.psp[name as keyof typeof pspSettings]]),
+      ),
     }
     const gateway = this.#respawn(gatewayId, databaseUrl, {
       ...common,
@@ -256,8 +264,6 @@ export class Supervisor {
         ...common,
         SHARDPAY_ROLES: 'node',
         SHARDPAY_OPERATOR_PORT: '0',
-        SHARDPAY_STRIPE_TEST_URL: simulatorUrl,
-        SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: secrets.stripeSecretKeyFile,
       }),
     )
     this.#servers = [gateway, ...nodes]
@@ -303,7 +309,7 @@ export class Supervisor {
       ...[...this.#servers.slice(1), ...this.#servers.slice(0, 1)].flatMap(({ name, program }) =>
         program === undefined ? [] : [{ role: name === gatewayId ? 'gateway' : 'node', id: name, pid: program.pid }],
       ),
-      { role: 'simulator', id: 'stripe', pid: simulator.pid },
+      { role: 'simulator', id: 'psps', pid: simulator.pid },
       ...(embedded ? [{ role: 'postgres', id: 'postgres', pid: embedded.pid }] : []),
     ]
   }

@@ -163,6 +163,11 @@ function invalidParam(connection: PspConnection): string | undefined {
   return undefined
 }
 
+/** Whether a connection could name this environment variable: which do, is known once the register was read. */
+export function mayNameSecret(variable: string): boolean {
+  return isSettingOf('test', variable) || isSettingOf('live', variable)
+}
+
 function isSettingOf(mode: Mode, setting: string): boolean {
   const words = setting.split('_')
   const other = mode === 'test' ? 'LIVE' : 'TEST'

@@ -180,7 +180,7 @@ test('the simulated PSP dying by itself ends the cluster with exit code 1, and i
   const dev = await started.ready
   process.kill(dev.processes.find(({ role }) => role === 'simulator')?.pid ?? 0, 'SIGKILL')
   expect(await started.exited).toBe(1)
-  expect(started.output()).toContain('simulated Stripe ended by SIGKILL, unasked')
+  expect(started.output()).toContain('simulated PSPs ended by SIGKILL, unasked')
   expect(existsSync(cluster.devFile)).toBe(false)
   for (const { role, pid } of dev.processes) expect(await isAlive(pid), role).toBe(false)
 })

@@ -17,7 +17,14 @@ export const layers: Readonly<Record<string, Layer>> = {
   cluster: { values: ['runtime/'] },
   actors: { values: ['domain/', 'runtime/'], types: ['cluster/', 'psp/'] },
   persistence: {
-    values: ['domain/', 'runtime/', 'actors/journal.ts', 'actors/errors.ts', 'cluster/member.ts'],
+    values: [
+      'domain/',
+      'runtime/',
+      'actors/journal.ts',
+      'actors/psp-references.ts',
+      'actors/errors.ts',
+      'cluster/member.ts',
+    ],
     types: ['actors/', 'cluster/'],
   },
   gateway: {

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripeSeed } from '../../support/psp-seed.ts'
 import { freePort } from '../../system/support/stack.ts'
 import { Database } from './database.ts'
 import { Member } from './member.ts'
@@ -77,8 +78,8 @@ export class Cluster {
         }),
       )
     }
-    const secrets = await writeSecrets(directory)
     const place = { address: (await network?.addService()) ?? '127.0.0.1', port: await freePort() }
+    const secrets = await writeSecrets(directory, `http://127.0.0.1:${place.port}`)
     const cluster = new Cluster(options, directory, network, databases, secrets, place)
     try {
       await cluster.startSimulator()
@@ -125,7 +126,6 @@ export class Cluster {
         SHARDPAY_ID_KEY_FILE: file('id-key'),
         SHARDPAY_KEY_SECRET_FILE: file('key-secret'),
         SHARDPAY_OPERATOR_TOKENS_FILE: file('operator-tokens.json'),
-        SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
         SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: file('stripe-key'),
         ...(roles.includes('gateway') && { SHARDPAY_SEED_FILE: file('seed.json') }),
         ...(await this.#options.memberEnv?.(name, this.databases)),
@@ -260,7 +260,10 @@ export class Cluster {
   }
 }
 
-async function writeSecrets(directory: string): Promise<{ merchants: readonly Merchant[]; idKey: Buffer }> {
+async function writeSecrets(
+  directory: string,
+  simulatorUrl: string,
+): Promise<{ merchants: readonly Merchant[]; idKey: Buffer }> {
   const idKey = randomBytes(32)
   const merchants = [1, 2, 3, 4].map((n) => ({
     id: `mer_chaos${n}`,
@@ -272,6 +275,7 @@ async function writeSecrets(directory: string): Promise<{ merchants: readonly Me
     'stripe-key': `sk_test_${randomBytes(12).toString('hex')}`,
     'seed.json': JSON.stringify({
       merchants: merchants.map(({ id, apiKey }) => ({ id, name: id, api_key: apiKey, rate_tier: 'development' })),
+      psp_connections: [stripeSeed(simulatorUrl)],
     }),
     'operator-tokens.json': JSON.stringify([
       { role: 'operator', name: 'chaos', token: randomBytes(24).toString('hex') },

@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline'
 import { paymentIdOf } from '../../../domain/ids.ts'
 import { migrate } from '../../../persistence/migrate.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import { stripeSeed } from '../../support/psp-seed.ts'
 import type { Target } from './audited-load.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
@@ -116,6 +117,7 @@ export class Stack {
   static async start(options: StackOptions = {}): Promise<Stack> {
     const directory = await mkdtemp(join(tmpdir(), 'shardpay-system-'))
     const postgres = await startPostgres({ settings: { fsync: 'on' } })
+    const ports = { merchant: await freePort(), simulator: await freePort() }
     const seeds = [1, 2].map((n) => ({ id: `mer_system${n}`, key: `sk_test_${randomBytes(18).toString('hex')}` }))
     await writeFile(join(directory, 'id-key'), randomBytes(32).toString('hex'), { mode: 0o600 })
     await writeFile(join(directory, 'key-secret'), randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -124,11 +126,11 @@ export class Stack {
       join(directory, 'seed.json'),
       JSON.stringify({
         merchants: seeds.map(({ id, key }) => ({ id, name: id, api_key: key, rate_tier: 'development' })),
+        psp_connections: [stripeSeed(`http://127.0.0.1:${ports.simulator}`)],
       }),
       { mode: 0o600 },
     )
     await migrate(postgres.url)
-    const ports = { merchant: await freePort(), simulator: await freePort() }
     const stack = new Stack(options, directory, postgres, ports, seeds)
     await stack.startSimulator()
     await stack.startServer()
@@ -168,7 +170,6 @@ export class Stack {
       SHARDPAY_OPERATOR_PORT: '0',
       SHARDPAY_ID_KEY_FILE: join(this.directory, 'id-key'),
       SHARDPAY_KEY_SECRET_FILE: join(this.directory, 'key-secret'),
-      SHARDPAY_STRIPE_TEST_URL: this.simulatorUrl,
       SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: join(this.directory, 'stripe-key'),
       SHARDPAY_SEED_FILE: join(this.directory, 'seed.json'),
       SHARDPAY_LOG_LEVEL: 'warn',

@@ -1,0 +1,60 @@
+/** From a registered connection and its secrets to the connector that calls the PSP and the receiver that hears it. */
+import type { PspConnection } from '../../domain/operator/psp-connections.ts'
+import { createAdyenConnector } from '../../psp/adyen/connector.ts'
+import { createAdyenReceiver } from '../../psp/adyen/webhook.ts'
+import type { Connector } from '../../psp/connector.ts'
+import { createStripeConnector } from '../../psp/stripe/connector.ts'
+import { createStripeReceiver } from '../../psp/stripe/webhook.ts'
+import type { WebhookReceiver } from '../../psp/webhook.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import type { Environment } from '../../runtime/config.ts'
+import { readSecret, readSecrets } from './secret-file.ts'
+
+export interface Secrets {
+  readonly apiKey: string
+  /** Of webhooks; empty where the connection takes none. */
+  readonly signing: readonly string[]
+  /** Of webhooks, `user:password`. */
+  readonly logins: readonly string[]
+}
+
+/** @throws {SecretUnreadable} */
+export function secretsOf(connection: PspConnection, environment: Environment): Secrets {
+  const { secretSetting, webhookSecretSetting, webhookLoginSetting } = connection
+  return {
+    apiKey: readSecret(secretSetting, environment),
+    signing: webhookSecretSetting === undefined ? [] : readSecrets(webhookSecretSetting, environment),
+    logins: webhookLoginSetting === undefined ? [] : readSecrets(webhookLoginSetting, environment),
+  }
+}
+
+/** @throws where the address is none that the key may be sent to, or the key has not the form of one. */
+export function buildConnector(registered: PspConnection, { apiKey }: Pick<Secrets, 'apiKey'>): Connector {
+  const { name: connection, mode, url, merchantAccount = '', multicapture = false } = registered
+  const common = { connection, clock: systemClock, ...(url !== undefined && { baseUrl: url }) }
+  switch (registered.psp) {
+    case 'stripe':
+      return createStripeConnector({ ...common, secretKey: apiKey })
+    case 'adyen':
+      return createAdyenConnector({ ...common, mode, apiKey, merchantAccount, multicapture })
+  }
+}
+
+/** Its secrets are asked for at every message. Undefined where the connection takes no webhooks. */
+export function buildReceiver(
+  registered: PspConnection,
+  secrets: () => Pick<Secrets, 'signing' | 'logins'>,
+): WebhookReceiver | undefined {
+  const { name: connection, mode, merchantAccount = '' } = registered
+  if (registered.webhookSecretSetting === undefined) return undefined
+  switch (registered.psp) {
+    case 'stripe':
+      return createStripeReceiver({ connection, mode, secrets: () => secrets().signing })
+    case 'adyen':
+      return createAdyenReceiver({
+        ...{ connection, mode, merchantAccount },
+        hmacKeys: () => secrets().signing,
+        logins: () => secrets().logins,
+      })
+  }
+}
