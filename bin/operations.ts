@@ -8,8 +8,10 @@ import {
   type ClusterRefusalCode,
   type JournalEntry,
   type JournalReader,
+  type OperatorReader,
 } from '../gateway/operator/deps.ts'
 import type { HistoryRow, JournalHistory } from '../persistence/journal-history.ts'
+import type { OperatorReads } from '../persistence/operator-reads.ts'
 import type { Cluster } from './cluster.ts'
 import { type LocalMover, moveShard } from './move-shard.ts'
 
@@ -64,6 +66,14 @@ export function createJournalReader(history: JournalHistory): JournalReader {
   return {
     entity: async (key, after, limit) => (await history.entity(key, after, limit)).map(entryOf),
     shard: async (shard, position, limit) => (await history.shard(shard, position, limit)).map(entryOf),
+  }
+}
+
+export function createOperatorReader(reads: OperatorReads): OperatorReader {
+  return {
+    inDoubt: (after, limit) => reads.inDoubt(after, limit),
+    decisions: async (keys, limit) => (await reads.decisions(keys, limit)).map(entryOf),
+    notices: (filter, after, limit) => reads.notices(filter, after, limit),
   }
 }
 

@@ -20,6 +20,7 @@ import { OperatorTokens, parseOperatorTokens } from '../gateway/operator/tokens.
 import { JournalHistory } from '../persistence/journal-history.ts'
 import { checkJournalDatabases } from '../persistence/migrate.ts'
 import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
+import { OperatorReads } from '../persistence/operator-reads.ts'
 import { createMergedReadModel } from '../persistence/read-model.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ConfigError, type ConfigProblem, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
@@ -32,7 +33,7 @@ import { rolesOf, serverSettings } from './config.ts'
 import { databasesOf } from './databases.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { createBreakerMetric } from './node-metrics.ts'
-import { createJournalReader, createOperations } from './operations.ts'
+import { createJournalReader, createOperations, createOperatorReader } from './operations.ts'
 import { tellStatus } from './process-status.ts'
 import { mayNameSecret } from '../domain/operator/psp-connections.ts'
 import { ProcessConnections } from './psp/connections.ts'
@@ -135,19 +136,22 @@ async function main(): Promise<void> {
     else answered += 1
     done()
   })
-  const history = roles.has('operator') ? new JournalHistory(databases, self) : undefined
+  const committed = roles.has('operator')
+    ? { history: new JournalHistory(databases, self), reads: new OperatorReads(databases, self) }
+    : undefined
   const operator = buildOperatorApp({
     metrics,
     readiness,
     clock: systemClock,
     random: systemRandom,
     log: log.child({ component: 'operator' }),
-    ...(history !== undefined && {
+    ...(committed !== undefined && {
       operations: {
         cluster: createOperations(cluster, () => node?.controller),
         router: cluster.router,
         directory,
-        journal: createJournalReader(history),
+        journal: createJournalReader(committed.history),
+        reader: createOperatorReader(committed.reads),
         keySecret,
         tokens,
         page: pageFiles(),
@@ -203,7 +207,8 @@ async function main(): Promise<void> {
     stopTelling()
     await cluster.stop()
     directory.stop()
-    await Promise.all([connections.stop(), operator.close(), readModel.close(), history?.close()])
+    await Promise.all([connections.stop(), operator.close(), committed?.history.close(), committed?.reads.close()])
+    await readModel.close()
   })
 
   const urls = {

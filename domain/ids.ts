@@ -61,7 +61,8 @@ function decodeBase32(text: string): string {
   return hex.slice(0, 32)
 }
 
-function shardOfEntity(entity: string): number {
+/** @param entity 32 hexadecimal digits. */
+export function shardOfEntity(entity: string): number {
   return Number.parseInt(entity.slice(0, 3), 16) >>> 2
 }
 

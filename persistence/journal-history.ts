@@ -14,7 +14,7 @@ export interface HistoryRow extends Omit<StoredRow, 'private' | 'key_id'> {
   readonly opened: Buffer | null
 }
 
-const columns = `j.shard, j.position, encode(j.entity, 'hex') AS entity, j.seq, j.epoch, encode(j.command, 'hex') AS command,
+export const historyColumns = `j.shard, j.position, encode(j.entity, 'hex') AS entity, j.seq, j.epoch, encode(j.command, 'hex') AS command,
   j.type, j.at, j.data,
   (SELECT e.data FROM journal e
     WHERE e.shard = j.shard AND e.entity = '\\x00000000000000000000000000000000' AND e.seq = j.epoch) AS opened`
@@ -30,7 +30,7 @@ export class JournalHistory {
   entity({ shard, entity }: EntityKey, after: number, limit: number): Promise<readonly HistoryRow[]> {
     return this.#pools.of(shard).query<HistoryRow>({
       name: 'history_of_entity',
-      text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.entity = decode($2, 'hex') AND j.seq > $3
+      text: `SELECT ${historyColumns} FROM journal j WHERE j.shard = $1 AND j.entity = decode($2, 'hex') AND j.seq > $3
         ORDER BY j.seq LIMIT $4`,
       values: [shard, entity, after, limit],
     })
@@ -40,7 +40,7 @@ export class JournalHistory {
   shard(shard: number, position: number, limit: number): Promise<readonly HistoryRow[]> {
     return this.#pools.of(shard).query<HistoryRow>({
       name: 'history_of_shard',
-      text: `SELECT ${columns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`,
+      text: `SELECT ${historyColumns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`,
       values: [shard, position, limit],
     })
   }

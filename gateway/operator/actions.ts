@@ -6,7 +6,7 @@
  */
 import type { FastifyRequest } from 'fastify'
 import type { Envelope } from '../../cluster/router.ts'
-import { addressOfName } from '../../domain/ids.ts'
+import { type Address, addressOfName } from '../../domain/ids.ts'
 import {
   type ActionLogAnswer,
   type ActionLogCommand,
@@ -91,16 +91,27 @@ export function operatorOf(request: FastifyRequest): Operator {
 }
 
 /** Sends a command to an entity that is addressed by name. @throws {RefusalError} where there is no answer. */
-export async function ask<Answer>(
+export function ask<Answer>(
   edge: OperatorEdge,
   kind: string,
   name: string,
   trafficClass: Envelope['class'],
   payload: unknown,
 ): Promise<Answer> {
+  return askAt(edge, kind, addressOfName(name), trafficClass, payload)
+}
+
+/** @throws as {@link ask}. */
+export async function askAt<Answer>(
+  edge: OperatorEdge,
+  kind: string,
+  address: Address,
+  trafficClass: Envelope['class'],
+  payload: unknown,
+): Promise<Answer> {
   const deadline = edge.clock.monotonic() + routeWithinMs
   const routed = await edge.router.route<Answer>({
-    ...addressOfName(name),
+    ...address,
     ...{ id: edge.random.hex(16), kind, class: trafficClass, bytes: 0, payload, attach: true },
     ...{ deadline, waitUntil: deadline },
   })

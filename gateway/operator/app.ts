@@ -25,6 +25,8 @@ import { clusterRoutes } from './routes/cluster.ts'
 import { connectionRoutes } from './routes/connections.ts'
 import { journalRoutes } from './routes/journal.ts'
 import { merchantRoutes } from './routes/merchants.ts'
+import { noticeRoutes } from './routes/notices.ts'
+import { unknownRoutes } from './routes/unknowns.ts'
 import { mayUse } from './tokens.ts'
 
 /** Requests of one operator. */
@@ -65,6 +67,8 @@ function operationRoutes(app: FastifyInstance, edge: OperatorEdge): void {
   journalRoutes(app, edge)
   merchantRoutes(app, edge)
   connectionRoutes(app, edge)
+  unknownRoutes(app, edge)
+  noticeRoutes(app, edge)
   auditRoutes(app, edge)
   for (const [path, file] of edge.page ?? []) pageRoute(app, path, file)
 }

@@ -72,16 +72,54 @@ export interface JournalEntry {
   readonly events: readonly object[]
 }
 
+export interface EntityKey {
+  readonly shard: number
+  /** 32 hexadecimal digits. */
+  readonly entity: string
+}
+
 /** Committed rows, in order. Rejects where the journal cannot be read. */
 export interface JournalReader {
   /** Decisions of an entity after sequence `after`, at most `limit`. */
-  entity(
-    key: { readonly shard: number; readonly entity: string },
-    after: number,
-    limit: number,
-  ): Promise<readonly JournalEntry[]>
+  entity(key: EntityKey, after: number, limit: number): Promise<readonly JournalEntry[]>
   /** Rows of a shard after `position`, epoch records included, at most `limit`. */
   shard(shard: number, position: number, limit: number): Promise<readonly JournalEntry[]>
+}
+
+/** The place of an operation among all. */
+export interface OperationKey extends EntityKey {
+  readonly operation: string
+}
+
+export type NoticeStatus = 'received' | 'delivered' | 'orphaned' | 'kept'
+
+/** What a PSP pushed, and what became of it. */
+export interface NoticeEntry extends EntityKey {
+  readonly connection: string
+  /** The PSP's identity of it. */
+  readonly notice: string
+  readonly type: string
+  readonly status: NoticeStatus
+  /** Why no payment took it; null unless `orphaned`. */
+  readonly reason: string | null
+  /** Entity of the payment that took it, or whose operation it names; null where none is known. */
+  readonly payment: string | null
+  /** Unix ms. */
+  readonly receivedAt: number
+}
+
+/** What is looked for over all shards, about a second behind. Rejects where a database cannot be asked. */
+export interface OperatorReader {
+  /** Operations whose outcome nobody knows, in order of their place. One may have ended meanwhile. */
+  inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]>
+  /** Of each entity its decisions from the first, at most `limit`. */
+  decisions(keys: readonly EntityKey[], limit: number): Promise<readonly JournalEntry[]>
+  /** The oldest first. Without a payment only `received` and `orphaned` ones are found. */
+  notices(
+    filter: { readonly statuses: readonly NoticeStatus[]; readonly payment?: string },
+    after: (EntityKey & Pick<NoticeEntry, 'receivedAt'>) | undefined,
+    limit: number,
+  ): Promise<readonly NoticeEntry[]>
 }
 
 /** The directory with a list: operators see all merchants. */
@@ -102,6 +140,7 @@ export interface Operations {
   readonly router: Router
   readonly directory: ListedMerchants
   readonly journal: JournalReader
+  readonly reader: OperatorReader
   /** The secret that API keys are hashed with. */
   readonly keySecret: Uint8Array
   readonly tokens: OperatorTokens
@@ -143,5 +182,5 @@ declare module 'fastify' {
   }
 }
 
-/** `read`: every role. `audit`: operators and approvers. `operate`: operators. */
-export type Access = 'read' | 'audit' | 'operate'
+/** `read`: every role. `audit`, `review`: operators and approvers. `operate`: operators. `approve`: approvers. */
+export type Access = 'read' | 'audit' | 'review' | 'operate' | 'approve'

@@ -43,6 +43,8 @@ const reads: readonly string[] = [
   '/ops/v1/shards/7/journal',
   '/ops/v1/merchants',
   '/ops/v1/psp-connections',
+  '/ops/v1/unknowns',
+  '/ops/v1/notices',
 ]
 const connection = {
   name: 'stripe-eu-test',
@@ -144,6 +146,10 @@ describe('who may do what', () => {
         '/ops/v1/feed-ticket',
         '/ops/v1/journal/:entity',
         '/ops/v1/merchants/:id/keys/:key',
+        // unknowns.test.ts
+        '/ops/v1/unknowns/:operation/resolve',
+        '/ops/v1/unknowns/:operation/approve',
+        '/ops/v1/unknowns/:operation/reject',
       ]
       expect(known.some((each) => pattern.test(each)) || apart.includes(url), url).toBe(true)
     }

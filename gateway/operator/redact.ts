@@ -20,6 +20,8 @@ const shown: ReadonlySet<string> = new Set(
     'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless overdue proposal proposedAt evidence approved acceptedUntil endedAt unwanted ' +
     'reversed review settlement lines lineType batch stage dispute fundsWithdrawn evidenceBy fact factId lineKey pspReference ' +
     'authorizationReference captureReference createdAt updatedAt seq epoch ' +
+    // what PSPs pushed
+    'notice references digest occurredAt receivedAt tries ' +
     // merchants, and what operators do
     'name rateTier keys key keyId prefix scopes operator approver role subject parameters outcome day secretSetting ' +
     'webhookSecretSetting webhookLoginSetting merchantAccount url multicapture settings ' +

@@ -92,6 +92,36 @@ export const ActionsQuery = closedObject({
   after: Type.Optional(digits(9)),
 })
 
+const operationForm = '^(?:att|cap|void|re)_[0-9a-hjkmnp-tv-z]{26}_[1-9][0-9]{0,3}$'
+
+export const OperationParams = closedObject({ operation: Type.String({ maxLength: 64 }) })
+
+const lookupPage = Type.Optional(Type.Integer({ minimum: 1, maximum: 200 }))
+
+export const UnknownsQuery = closedObject({
+  limit: lookupPage,
+  after: Type.Optional(Type.String({ pattern: operationForm })),
+})
+
+export const NoticesQuery = closedObject({
+  status: Type.Optional(oneOf('received', 'delivered', 'orphaned', 'kept')),
+  payment: Type.Optional(Type.String({ maxLength: 64 })),
+  limit: lookupPage,
+  after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}-[0-9a-f]{32}$' })),
+})
+
+/** What an operator says became of an operation, and what proves it. */
+export const ResolveBody = closedObject({
+  outcome: oneOf('succeeded', 'declined', 'absent'),
+  psp_reference: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{1,255}$' })),
+  amount: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+  captured: Type.Optional(Type.Boolean()),
+  evidence: Reason,
+  reason: Reason,
+})
+
+export const lookupDefault = 50
+
 export const NoQuery = closedObject({})
 
 export const pageDefault = 200

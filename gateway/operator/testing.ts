@@ -11,6 +11,7 @@ import { applyDecision as applyToMerchant } from '../../domain/merchant/evolve.t
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
 import * as log from '../../domain/operator/action-log.ts'
 import * as connections from '../../domain/operator/psp-connections.ts'
+import type { PaymentCommand } from '../../domain/payment/commands.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { VirtualClock } from '../../runtime/clock.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -18,6 +19,7 @@ import { seededRandom } from '../../runtime/random.ts'
 import { FakeDirectory, keySecret } from '../testing.ts'
 import { buildOperatorApp } from './app.ts'
 import type { ClusterOperations, ClusterView, JournalEntry, JournalReader, Operations } from './deps.ts'
+import { PaymentsInMemory } from './testing-payments.ts'
 import { hashOf, OperatorTokens } from './tokens.ts'
 
 export const tokens = {
@@ -35,6 +37,7 @@ export class ActorsInMemory implements Router {
   readonly envelopes: Envelope[] = []
   readonly logEntries: log.ActionLogEntry[] = []
   readonly directory = new ListedDirectory()
+  readonly payments: PaymentsInMemory
   /** What the next envelopes are answered with instead, per kind. */
   unavailable = new Map<string, Extract<RouteAnswer<never>, { kind: 'unavailable' }>>()
   readonly #clock: Clock
@@ -42,8 +45,9 @@ export class ActorsInMemory implements Router {
   readonly #merchants = new Map<string, MerchantConfiguration>()
   #connections: connections.PspConnections | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, payments: PaymentsInMemory) {
     this.#clock = clock
+    this.payments = payments
   }
 
   route<Answer>(envelope: Envelope): Promise<RouteAnswer<Answer>> {
@@ -58,6 +62,8 @@ export class ActorsInMemory implements Router {
         return this.#log(entity, payload as log.ActionLogCommand)
       case 'merchant':
         return this.#merchant(payload as MerchantCommand)
+      case 'payment':
+        return this.payments.tell(entity, payload as PaymentCommand)
       case 'psp_connections':
         return this.#connect(payload as connections.PspConnectionsCommand)
       default:
@@ -237,6 +243,7 @@ export class JournalInMemory implements JournalReader {
 }
 
 export interface TestOperators {
+  readonly payments: PaymentsInMemory
   readonly app: FastifyInstance
   readonly actors: ActorsInMemory
   readonly cluster: FakeCluster
@@ -245,9 +252,10 @@ export interface TestOperators {
 
 /** @param clock default: a virtual one. */
 export function testOperators(more: Partial<Operations> = {}, clock: Clock = new VirtualClock()): TestOperators {
-  const actors = new ActorsInMemory(clock)
-  const cluster = new FakeCluster(clock)
   const journal = new JournalInMemory()
+  const payments = new PaymentsInMemory(journal)
+  const actors = new ActorsInMemory(clock, payments)
+  const cluster = new FakeCluster(clock)
   const operators = Object.entries(tokens).map(([role, token]) => {
     return { role: role as keyof typeof tokens, name: `${role}-1`, hash: hashOf(token) }
   })
@@ -255,10 +263,10 @@ export function testOperators(more: Partial<Operations> = {}, clock: Clock = new
     ...{ metrics: createMetrics(), readiness: () => ({ ready: true, reasons: [] }) },
     ...{ clock, random: seededRandom(1) },
     operations: {
-      ...{ cluster, router: actors, directory: actors.directory, journal, keySecret },
+      ...{ cluster, router: actors, directory: actors.directory, journal, keySecret, reader: payments },
       tokens: new OperatorTokens(operators),
       ...more,
     },
   })
-  return { app, actors, cluster, journal }
+  return { app, actors, payments, cluster, journal }
 }

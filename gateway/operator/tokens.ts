@@ -30,8 +30,11 @@ const tokenPattern = new RegExp(`^[0-9A-Za-z_.-]{${tokenLimits.charactersMin},${
 const rolesOf: Readonly<Record<Access, readonly OperatorRole[]>> = {
   read: ['viewer', 'operator', 'approver'],
   audit: ['operator', 'approver'],
+  // Whoever proposed may take it back, whoever approves may refuse.
+  review: ['operator', 'approver'],
   // Approvers do not operate: whoever approves an action is not the one who could have taken it alone.
   operate: ['operator'],
+  approve: ['approver'],
 }
 
 export function mayUse(access: Access, role: OperatorRole): boolean {

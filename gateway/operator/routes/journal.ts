@@ -6,12 +6,10 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
-import { addressOfName, addressOfPayment, paymentIdOfEntity } from '../../../domain/ids.ts'
-import type { PaymentEvent } from '../../../domain/payment/events.ts'
-import { applyDecision } from '../../../domain/payment/evolve.ts'
-import type { Payment } from '../../../domain/payment/state.ts'
+import { addressOfName, addressOfPayment, paymentIdOfEntity, shardOfEntity } from '../../../domain/ids.ts'
 import { RefusalError } from '../../problem.ts'
 import { recordReading } from '../actions.ts'
+import { foldPayment, paymentDecisionsMax, readable } from '../committed.ts'
 import type { JournalEntry, OperatorEdge } from '../deps.ts'
 import { redact } from '../redact.ts'
 import { EntityParams, IdParams, NoQuery, PageQuery, pageDefault, ShardParams } from '../schemas.ts'
@@ -19,9 +17,6 @@ import { iso } from '../views.ts'
 import { shardOf } from './cluster.ts'
 
 const config = { access: 'read' } as const
-
-/** Decisions of one payment that are folded at most; no payment comes near. */
-export const paymentDecisionsMax = 10_000
 
 type Paged = { Querystring: Static<typeof PageQuery> }
 
@@ -39,7 +34,7 @@ export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
       const owner = edge.cluster.view().owners[address.shard]
       return {
         ...{ id, shard: address.shard, owner: owner?.owner?.node ?? null, epoch: owner?.epoch ?? null },
-        payment: redact(fold(rows)),
+        payment: redact(foldPayment(rows)),
         decisions: rows.map(decisionView),
       }
     },
@@ -87,25 +82,9 @@ function pageOf({ limit = pageDefault, after = '0' }: Static<typeof PageQuery>):
 function addressOf(entity: string): { readonly shard: number; readonly entity: string } {
   const payment = addressOfPayment(entity)
   if (payment !== undefined) return payment
-  if (/^(?!0{32})[0-9a-f]{32}$/.test(entity)) return { shard: Number.parseInt(entity.slice(0, 3), 16) >>> 2, entity }
+  if (/^(?!0{32})[0-9a-f]{32}$/.test(entity)) return { shard: shardOfEntity(entity), entity }
   if (/^(?:mer_[0-9A-Za-z_]{1,60}|psp-connections|operator-log:[0-9-]{10})$/.test(entity)) return addressOfName(entity)
   throw new RefusalError({ code: 'id_format', param: 'entity' })
-}
-
-async function readable(edge: OperatorEdge, rows: Promise<readonly JournalEntry[]>): Promise<readonly JournalEntry[]> {
-  try {
-    return await rows
-  } catch (error) {
-    edge.log.warn({ component: 'operator', error }, 'the journal could not be read')
-    throw new RefusalError({ code: 'service_unavailable' })
-  }
-}
-
-function fold(rows: readonly JournalEntry[]): Payment | undefined {
-  return rows.reduce<Payment | undefined>(
-    (state, { events, seq, at, epoch }) => applyDecision(state, events as readonly PaymentEvent[], { seq, at, epoch }),
-    undefined,
-  )
 }
 
 export interface DecisionView {
