@@ -339,7 +339,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   no_proposal: conflict('No proposal', 'No ruling on this operation waits for a second person.'),
   resolution_too_early: conflict(
     'Ruling too early',
-    'The request may still reach the PSP, so it cannot be ruled absent yet.',
+    'The request may have reached the PSP after it was looked for there: look again later and propose it anew.',
     { retryable: true },
   ),
   notice_not_ours: entry(404, 'invalid_request_error', 'Not of this payment', 'The notice is about another payment.'),

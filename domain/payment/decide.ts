@@ -53,7 +53,7 @@ export function decide(state: Payment | undefined, command: PaymentCommand, cont
     case 'RecordNotice':
       return recordNotice(state, command, context)
     case 'ProposeResolution':
-      return propose(state, command)
+      return propose(state, command, context)
     case 'DecideResolution':
       return decideResolution(state, command, context)
     case 'ApproveCompensation':

@@ -2,7 +2,7 @@
 import type { RequestRecord } from '../decision.ts'
 import type { OperationStatus } from './operations.ts'
 import { voidRetryPausesMs } from './policy.ts'
-import type { Attempt, Capture, Dispute, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
+import type { Attempt, Capture, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
 
 /** Minor units. */
 export interface Amounts {
@@ -149,7 +149,7 @@ export function openRefunds(state: Payment): readonly Refund[] {
  */
 export function amounts(state: Payment): Amounts {
   const carrying = carryingAttempt(state)
-  const ofCarrying = <O extends Capture | Refund | Dispute>(operations: readonly O[]): readonly O[] =>
+  const ofCarrying = <O extends Capture | Refund>(operations: readonly O[]): readonly O[] =>
     operations.filter(({ attemptId }) => attemptId === carrying?.id)
   const authorized = carrying?.authorizedMinor ?? 0
   const succeeded = ofCarrying(state.captures).filter((capture) => capture.status === 'succeeded')
@@ -157,7 +157,7 @@ export function amounts(state: Payment): Amounts {
   const captured = succeeded.reduce((total, { amountMinor, reversedMinor }) => total + amountMinor - reversedMinor, 0)
   const refunded = sum(ofCarrying(state.refunds).filter(({ status, reversed }) => status === 'succeeded' && !reversed))
   const refunding = sum(ofCarrying(openRefunds(state)))
-  const disputed = sum(ofCarrying(state.disputes).filter(({ status }) => status === 'open' || status === 'lost'))
+  const disputed = carrying === undefined ? 0 : disputedMinor(state, carrying)
   const isCapturable =
     (state.lifecycle.status === 'authorized' || state.lifecycle.status === 'partially_captured') &&
     openVoid(state) === undefined
@@ -181,15 +181,22 @@ export function heldMinor(state: Payment, attempt: Attempt): number {
   return Math.max(0, attempt.authorizedMinor - taken - attempt.releasedMinor)
 }
 
-/** Captured on an authorization and not given back: refunds on their way count as gone. */
-export function keptMinor(state: Payment, { id }: Attempt): number {
+/** Of an authorization's money, what disputes that are open or lost have taken. */
+export function disputedMinor(state: Payment, { id }: Attempt): number {
+  const taking = state.disputes.filter(({ status }) => status === 'open' || status === 'lost')
+  return sum(taking.filter(({ attemptId }) => attemptId === id))
+}
+
+/** Captured on an authorization and neither given back nor disputed: refunds on their way count as gone. */
+export function keptMinor(state: Payment, attempt: Attempt): number {
+  const { id } = attempt
   const captured = state.captures
     .filter(({ attemptId, status }) => attemptId === id && status === 'succeeded')
     .reduce((total, { amountMinor, reversedMinor }) => total + amountMinor - reversedMinor, 0)
   const givenBack = state.refunds.filter(
     (refund) => refund.attemptId === id && (!hasEnded(refund) || (refund.status === 'succeeded' && !refund.reversed)),
   )
-  return captured - sum(givenBack)
+  return captured - sum(givenBack) - disputedMinor(state, attempt)
 }
 
 export function pendingReason(state: Payment): PendingReason | undefined {

@@ -106,19 +106,29 @@ function operationOf(about: About, kind: OperationKind, context: PaymentContext)
   const candidates = operations.filter((operation) => operation.kind === kind && isOn(operation, attempt))
   const named = candidates.find(({ id }) => id === subject.operationId)
   if (named !== undefined) return named
-  const referenced = references.flatMap((reference) =>
-    candidates.filter(({ pspReference }) => pspReference === reference),
-  )
-  const open = (operation: Operation): boolean => !hasEnded(operation)
-  // All that is held is given back once, and where an authorization takes one capture it is captured once: whoever did it,
-  // that is what we wait for.
+  const known = (reference: string): readonly Operation[] =>
+    candidates.filter(({ pspReference }) => pspReference === reference)
+  const its = references.filter((reference) => reference !== attempt.pspReference).flatMap(known)
+  const found = its.find(isOpen) ?? its.find(hasSucceeded) ?? its.at(-1)
+  if (found !== undefined) return found
+  // Where the PSP calls it by the authorization's name, or by one that nobody has heard yet. All that is held is given back
+  // once, and where an authorization takes one capture it is captured once: whoever did it, that is what we wait for.
+  const shared = references.filter((reference) => reference === attempt.pspReference).flatMap(known)
   const isOnlyOne = kind === 'void' || (kind === 'capture' && isSingleCapture(attempt, context))
   return (
-    referenced.find(open) ??
-    referenced.find(({ status }) => status === 'succeeded') ??
-    (isOnlyOne ? candidates.find(open) : undefined) ??
-    referenced.at(-1)
+    shared.find(isOpen) ??
+    shared.find(hasSucceeded) ??
+    (isOnlyOne ? candidates.find(isOpen) : undefined) ??
+    shared.at(-1)
   )
+}
+
+function isOpen(operation: Operation): boolean {
+  return !hasEnded(operation)
+}
+
+function hasSucceeded({ status }: Operation): boolean {
+  return status === 'succeeded'
 }
 
 function isSingleCapture({ connection }: Attempt, { connections }: PaymentContext): boolean {

@@ -34,7 +34,7 @@ export type PaymentRejection =
   | { readonly code: 'evidence_required' }
   | { readonly code: 'proposal_exists' }
   | { readonly code: 'no_proposal' }
-  /** A request may still reach the PSP: it cannot be ruled absent yet. */
+  /** The request might have reached the PSP after it was looked for there: it cannot be ruled absent by that. */
   | { readonly code: 'resolution_too_early' }
   /** A notice whose connection or references are none of this payment's. */
   | { readonly code: 'notice_not_ours' }

@@ -9,12 +9,13 @@ import type { ApproveCompensation, DecideResolution, ProposeResolution } from '.
 import type { PaymentContext } from './context.ts'
 import { absentFrom, findOperation, inDoubt, keptMinor } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
+import type { RuledOutcome } from './operations.ts'
 import { planRefund } from './planning.ts'
 import { refundsMax } from './policy.ts'
-import type { Payment } from './state.ts'
+import type { Operation, Payment } from './state.ts'
 import { echoes, succeeded } from './success.ts'
 
-export function propose(state: Payment, command: ProposeResolution): PaymentDecision {
+export function propose(state: Payment, command: ProposeResolution, context: PaymentContext): PaymentDecision {
   const { operationId, outcome, operator, evidence, reason } = command
   const operation = findOperation(state, operationId)
   if (operation?.doubt === undefined || !inDoubt(operation)) return rejected({ code: 'operation_unknown' })
@@ -24,6 +25,7 @@ export function propose(state: Payment, command: ProposeResolution): PaymentDeci
   if (outcome.kind === 'succeeded' && !echoes(state, operation, outcome)) {
     return rejected({ code: 'amount_invalid', param: 'amount' })
   }
+  if (isTooEarly(operation, outcome, context.now)) return rejected({ code: 'resolution_too_early' })
   return accepted({ type: 'ResolutionProposed', operationId, outcome, operator, evidence, reason })
 }
 
@@ -39,13 +41,17 @@ export function decideResolution(state: Payment, command: DecideResolution, cont
   }
   if (!approve) return accepted({ type: 'ResolutionDecided', operationId, approver, approved: false })
   const { outcome } = proposal
-  if (outcome.kind === 'absent' && context.now < absentFrom(operation))
-    return rejected({ code: 'resolution_too_early' })
+  if (isTooEarly(operation, outcome, proposal.proposedAt)) return rejected({ code: 'resolution_too_early' })
   const events =
     outcome.kind === 'succeeded'
       ? succeeded(state, operation, outcome, context)
       : endedOtherwise(state, operation, outcome, context)
   return accepted({ type: 'ResolutionDecided', operationId, approver, approved: true }, ...events)
+}
+
+/** Whoever found nothing at the PSP has to have looked when nothing could be on its way any more: as inquiries do. */
+function isTooEarly(operation: Operation, outcome: RuledOutcome, lookedAt: number): boolean {
+  return outcome.kind === 'absent' && lookedAt < absentFrom(operation)
 }
 
 /** Only where no merchant can refund it: the capture's payment never was, or is no longer, a captured one. */

@@ -1,6 +1,6 @@
 /** Rows 3, 10, 12, 15-18, 20: what an operation that succeeded does to its payment. */
 import type { PaymentContext } from './context.ts'
-import { amounts, hasEnded, heldMinor } from './derive.ts'
+import { amounts, disputedMinor, hasEnded, heldMinor } from './derive.ts'
 import type { PaymentEvent } from './events.ts'
 import type { OperationOutcome } from './operations.ts'
 import { planCapture, planRefund, planVoid, remainderReleased } from './planning.ts'
@@ -75,7 +75,7 @@ function authorized(
     events.push(...capturedAtOnce(state, attempt, success, context))
     // The money was taken before the cancel could reach the PSP: it goes back whole, without approval, but for what a
     // dispute (whose fact came first) has taken back already.
-    const backMinor = amountMinor - amounts(state).disputed
+    const backMinor = amountMinor - disputedMinor(state, attempt)
     if (state.cancelRequestedAt !== undefined && backMinor > 0) {
       events.push(planRefund(state, attempt, backMinor, 'cancel', context))
     }

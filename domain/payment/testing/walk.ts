@@ -5,7 +5,7 @@
  * arrives, every timer fires, and the payment is compared with the PSP's book.
  */
 import { assert } from '../../../runtime/assert.ts'
-import type { MerchantCommand, PaymentCommand, RecordOutcome, TimerKind } from '../commands.ts'
+import type { MerchantCommand, PaymentCommand, TimerKind } from '../commands.ts'
 import type { PaymentContext } from '../context.ts'
 import type { PaymentEffect } from '../effects.ts'
 import type { PaymentEvent } from '../events.ts'
@@ -274,18 +274,22 @@ export class Walk {
     }
   }
 
+  /** Known by our id, or by the PSP's references where the payment can know which operation is meant. */
   #webhook(operationId: string, outcome: OperationOutcome): void {
     if (outcome.kind === 'absent' || outcome.kind === 'not_sent' || outcome.kind === 'unknown') return
+    const operation = allOperations(this.state).find(({ id }) => id === operationId)
+    assert(operation !== undefined, 'the PSP tells of what was planned', { operationId })
     this.#factIds += 1
-    const fact: RecordOutcome = {
-      type: 'RecordOutcome',
-      operationId,
-      outcome,
-      source: 'webhook',
-      firstSend: false,
-      factId: `webhook ${this.#factIds}`,
-    }
-    this.#facts.push(fact)
+    const { kind, connection, pspReference } = operation
+    const attemptId = kind === 'authorize' ? operationId : operation.attemptId
+    const reference = this.psp.authorizations.get(attemptId)?.reference
+    const references = [outcome.pspReference, reference].filter((each) => each !== undefined)
+    const isKnown = kind === 'authorize' || kind === 'void' || pspReference !== undefined
+    const subject =
+      isKnown && this.#factIds % 2 === 0 ? { operationId: attemptId, references } : { operationId, references: [] }
+    const fact = { kind: 'outcome', operation: kind, outcome } as const
+    const notice = { id: `webhook ${this.#factIds}`, type: kind, subject, fact }
+    this.#facts.push({ type: 'RecordNotice', connection, notice })
   }
 
   #conclude(operationId: string, approve: boolean): void {
@@ -342,19 +346,23 @@ export class Walk {
     assert(operation !== undefined && isOpen(operation), 'a person rules on an open operation')
     this.scenario = { ...this.scenario, now: Math.max(this.scenario.now, absentFrom(operation)) }
     const { rows } = this.scenario
-    if (operation.doubt?.proposal === undefined) this.#propose(operation, 'op-1')
+    // What somebody had proposed before may not be true any more.
+    if (operation.doubt?.proposal !== undefined) {
+      this.#decide({ type: 'DecideResolution', operationId, approver: 'op-2', approve: false })
+    }
+    this.#propose(operation)
     this.#decide({ type: 'DecideResolution', operationId, approver: 'op-2', approve: true })
     return this.scenario.rows.length > rows.length
   }
 
-  #propose(operation: Operation, operator: string): void {
+  #propose(operation: Operation): void {
     const found = this.psp.read(callOf(this.state, operation))
     const outcome = found.kind === 'succeeded' || found.kind === 'declined' ? found : ({ kind: 'absent' } as const)
     this.#decide({
       type: 'ProposeResolution',
       operationId: operation.id,
       outcome,
-      operator,
+      operator: 'op-1',
       evidence: 'report line 7',
       reason: 'the report says so',
     })
@@ -365,7 +373,7 @@ export class Walk {
     const doubtful = allOperations(this.state).filter(({ doubt }) => doubt !== undefined)
     const operation = doubtful[pick % Math.max(1, doubtful.length)]
     if (operation === undefined) return
-    if (pick % 2 === 0) return this.#propose(operation, 'op-1')
+    if (pick % 2 === 0) return this.#propose(operation)
     this.#decide({ type: 'DecideResolution', operationId: operation.id, approver: 'op-2', approve: again })
   }
 }
