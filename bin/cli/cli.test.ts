@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
+import { addressOfName, addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
+import { create, paymentId, says, timedOut } from '../../domain/payment/testing/fixtures.ts'
+import { given, nothing } from '../../domain/payment/testing/scenario.ts'
+import type { NoticeEntry } from '../../gateway/operator/deps.ts'
 import { testOperators, type TestOperators, tokens } from '../../gateway/operator/testing.ts'
 import { idKey, merchantId } from '../../gateway/testing.ts'
 import { systemClock } from '../../runtime/clock.ts'
@@ -43,7 +46,10 @@ async function clone(role: 'operator' | 'viewer' = 'operator'): Promise<Clone> {
   const directory = mkdtempSync(join(tmpdir(), 'shardpay-cli-'))
   ended.push(() => rmSync(directory, { recursive: true, force: true }))
   mkdirSync(join(directory, '.shardpay'))
-  const operatorTokens = [{ role: 'operator', name: 'ops-1', token: tokens[role] }]
+  const operatorTokens = [
+    { role: 'operator', name: 'ops-1', token: tokens[role] },
+    { role: 'approver', name: 'ann', token: tokens.approver },
+  ]
   const dev = { urls: { operator: url }, operator_tokens: operatorTokens }
   writeFileSync(join(directory, '.shardpay', 'dev.json'), JSON.stringify(dev))
   const runWith = (env: Readonly<Record<string, string>>, ...args: readonly string[]) => runIn(directory, env, args)
@@ -83,6 +89,7 @@ describe('shardpay', () => {
   test('every read has --json: one object on stdout, nothing on stderr', async () => {
     const { run } = await clone()
     const reads = ['status', 'nodes', 'shards', 'merchant list', 'psp-connection list', 'actions', 'journal verify 7']
+    reads.push('unknowns list', 'webhooks list', 'webhooks list --orphaned')
     for (const command of reads) {
       const { code, out, err } = await run(...command.split(' '), '--json')
       expect([command, code, err, lines(out).length]).toEqual([command, 0, '', 1])
@@ -146,6 +153,78 @@ describe('shardpay', () => {
     expect(uncoloured((await run('psp-connection', 'list')).out)).toMatch(/stripe-live +stripe +live +no/)
   })
 
+  test('unknown outcomes are listed, ruled by an operator, and approved with an approver’s token', async () => {
+    const { run, payments, actors } = await clone()
+    const operation = `att_${paymentId.slice(4)}_1`
+    payments.give(given(nothing(), create(), says(operation, timedOut)))
+    expect(uncoloured((await run('unknowns', 'list')).out)).toMatch(
+      new RegExp(`${operation} +100 EUR +first +2026-11-04 12:00:00 +0 +unknown`),
+    )
+    const ruling = [
+      '--outcome',
+      'succeeded',
+      '--psp-reference',
+      'pi_7',
+      '--evidence',
+      'PSP page',
+      '--reason',
+      'ticket 12',
+    ]
+    const proposed = await run('unknowns', 'resolve', operation, ...ruling)
+    expect([proposed.code, proposed.out]).toEqual([
+      0,
+      `${operation} is ruled succeeded once an approver agrees: shardpay unknowns approve ${operation}\n`,
+    ])
+    expect(uncoloured((await run('unknowns', 'list')).out)).toContain(
+      `${operation}: succeeded as pi_7, proposed by operator-1 2026-11-04 12:00:00; evidence: PSP page; reason: ticket 12`,
+    )
+    expect((await run('unknowns', 'resolve', operation, ...ruling)).code).toBe(4)
+    expect((await run('unknowns', 'approve', operation)).out).toBe(
+      `${operation} is succeeded, ${paymentId} is authorized\n`,
+    )
+    expect(actors.logEntries.at(-2)?.event).toMatchObject({ kind: 'unknown.approve', operator: 'approver-1' })
+    expect((await run('unknowns', 'list')).out).toBe('none\n')
+  })
+
+  test('a ruling is taken back, and nothing waits any more', async () => {
+    const { run, payments } = await clone()
+    const operation = `att_${paymentId.slice(4)}_1`
+    payments.give(given(nothing(), create(), says(operation, timedOut)))
+    await run('unknowns', 'resolve', operation, '--outcome', 'declined', '--evidence', 'PSP page')
+    expect((await run('unknowns', 'reject', operation)).out).toBe(
+      `no ruling of ${operation} waits any more; it is unknown\n`,
+    )
+    const approved = await run('unknowns', 'approve', operation, '--json')
+    expect([approved.code, JSON.parse(approved.err)]).toMatchObject([4, { error: { code: 'no_proposal' } }])
+  })
+
+  test('webhooks that no payment has taken are listed, and all that are about a payment with it', async () => {
+    const { run, payments } = await clone()
+    payments.give(given(nothing(), create()))
+    const entry = (id: string, changes: Partial<NoticeEntry>): NoticeEntry => ({
+      ...addressOfName(`notice/stripe-test/${id}`),
+      ...{ connection: 'stripe-test', notice: id, type: 'charge.refunded', reason: null, payment: null },
+      ...{ status: 'received', receivedAt: Date.UTC(2026, 10, 4) },
+      ...changes,
+    })
+    payments.noticeEntries = [
+      entry('evt_1', {}),
+      entry('evt_2', { status: 'orphaned', reason: 'payment_unknown' }),
+      entry('evt_3', { status: 'delivered', payment: addressOfPayment(paymentId)?.entity ?? '' }),
+    ]
+    const all = uncoloured((await run('webhooks', 'list')).out)
+    expect(all).toMatch(/2026-11-04 00:00:00 +stripe-test +charge\.refunded +evt_1 +received\n/)
+    expect(all).toMatch(/evt_2 +orphaned: payment_unknown\n/)
+    expect(all).not.toContain('evt_3')
+    const orphaned = JSON.parse((await run('webhooks', 'list', '--orphaned', '--json')).out) as { webhooks: object[] }
+    expect(orphaned.webhooks).toMatchObject([{ id: 'evt_2' }])
+    expect(uncoloured((await run('payment', 'show', paymentId)).out)).toMatch(
+      /stripe-test +charge\.refunded +evt_3 +delivered/,
+    )
+    const shown = JSON.parse((await run('payment', 'show', paymentId, '--json')).out) as { webhooks: object[] }
+    expect(shown.webhooks).toMatchObject([{ id: 'evt_3', status: 'delivered' }])
+  })
+
   test('payment show and journal show tell who decided what', async () => {
     const { run, journal } = await clone()
     const id = paymentIdOf(idKey, merchantId, 'test', 'k1')
@@ -193,6 +272,10 @@ describe('how it ends', () => {
     [2, ['drain', 'node-1', '--timeout', '0']],
     [2, ['merchant', 'key', 'add', 'mer_a', '--mode', 'both']],
     [2, ['merchant', 'create', 'mer_a', '--name', 'A', '--route', 'stripe']],
+    [2, ['unknowns', 'resolve', 'att_x_1', '--outcome', 'succeeded']],
+    [2, ['unknowns', 'resolve', 'att_x_1', '--outcome', 'perhaps', '--evidence', 'e']],
+    [2, ['unknowns', 'resolve', 'att_x_1', '--outcome', 'succeeded', '--evidence', 'e', '--amount', '1.5']],
+    [4, ['unknowns', 'approve', 'att_x_1']],
     [4, ['move', '1', 'node-9']],
     [4, ['payment', 'show', 'pay_x']],
     [0, ['--help']],
@@ -206,7 +289,7 @@ describe('how it ends', () => {
     const { code, err } = await run('move', '1', 'node-2')
     expect(code).toBe(4)
     expect(err).toMatch(
-      /^shardpay: The role viewer may not do this\.\n {2}→ use the token of an operator · docs\/errors\.md#role_missing · req_/,
+      /^shardpay: The role viewer may not do this\.\n {2}→ use the token of an operator, or of an approver to approve · docs\/errors\.md#role_missing · req_/,
     )
     const json = JSON.parse((await run('move', '1', 'node-2', '--json')).err) as { error: object }
     expect(json.error).toMatchObject({ code: 'role_missing', exit_code: 4 })
@@ -245,6 +328,8 @@ describe('how it ends', () => {
       payment: ['show'],
       journal: ['show', 'verify'],
       merchant: ['list', 'create', 'suspend', 'resume'],
+      unknowns: ['list', 'resolve', 'approve', 'reject'],
+      webhooks: ['list'],
       'psp-connection': ['list', 'add'],
     }
     const named = commands.filter((name) => name !== 'help')

@@ -5,6 +5,7 @@ import type { CommandContext } from './context.ts'
 import { CliError, exitCodes } from './errors.ts'
 import { ShardVerifier } from './journal-verify.ts'
 import { plain, table, whole } from './output.ts'
+import { webhooksOf, webhookTable } from './unknown-commands.ts'
 
 const pageRows = 1_000
 const problemsMax = 20
@@ -25,7 +26,8 @@ interface PaymentAnswer {
 
 export async function showPayment({ client, json, out }: CommandContext, id: string): Promise<void> {
   const answer = await client.get<PaymentAnswer>(`/payments/${encodeURIComponent(id)}`)
-  if (json) return out(`${JSON.stringify(answer)}\n`)
+  const webhooks = await webhooksOf(client, id)
+  if (json) return out(`${JSON.stringify({ ...answer, webhooks })}\n`)
   const { payment, shard, owner, epoch } = answer
   const { status } = payment['lifecycle'] as { readonly status: string }
   out(
@@ -35,6 +37,7 @@ export async function showPayment({ client, json, out }: CommandContext, id: str
     `merchant ${plain(String(payment['merchant']))} · shard ${shard}, on ${owner ?? 'no node'} under epoch ${epoch ?? '–'}\n\n`,
   )
   out(decisionTable(answer.decisions))
+  out(webhooks.length === 0 ? '\nno webhooks\n' : `\n${webhookTable(webhooks)}`)
 }
 
 export async function showJournal({ client, json, out }: CommandContext, entity: string): Promise<void> {

@@ -83,10 +83,14 @@ function reasonOf(error: unknown): string {
 
 const fixes: Readonly<Record<string, string>> = {
   operator_token_invalid: 'check the token; it may have expired, or belong to another cluster',
-  role_missing: 'use the token of an operator',
+  role_missing: 'use the token of an operator, or of an approver to approve',
   node_unknown: 'shardpay nodes lists the living',
   shard_unknown: 'shards are 0 to 1023',
   shard_pinned: 'shardpay unpin it first',
+  operation_unknown: 'shardpay unknowns list has those that are in doubt',
+  second_approver_required: 'use the token of another person',
+  proposal_exists: 'shardpay unknowns approve or reject it first',
+  no_proposal: 'shardpay unknowns resolve proposes one',
   last_node: 'start another node first, or undrain one',
   merchant_not_found: 'shardpay merchant list has the ids',
 }

@@ -21,8 +21,12 @@ import {
 } from './merchant-commands.ts'
 import { OperatorClient } from './operator-client.ts'
 import { connectionOf } from './settings.ts'
+import { decideUnknown, listUnknowns, listWebhooks, type ResolveOptions, resolveUnknown } from './unknown-commands.ts'
 
 type WithReason = { readonly reason?: string }
+type Add = (parent: Command, name: string, description: string, examples: readonly string[]) => Command
+/** @param role whose token of a clone's own is used; default: an operator's. */
+type ContextOf = (command: Command, role?: 'approver') => CommandContext
 
 /** Runs one command line (without `node` and script) to its end. Never throws, prints what went wrong. */
 export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
@@ -61,7 +65,7 @@ function buildProgram(surroundings: Surroundings): Command {
     )
 
   /** Adds a command with what all have; examples stand in its help. */
-  const add = (parent: Command, name: string, description: string, examples: readonly string[]): Command =>
+  const add: Add = (parent, name, description, examples) =>
     parent
       .command(name)
       .description(description)
@@ -70,9 +74,9 @@ function buildProgram(surroundings: Surroundings): Command {
       .option('--token-file <path>', 'file that holds an operator’s token')
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ shardpay ${example}`).join('\n')}`)
 
-  const contextOf = (command: Command): CommandContext => {
+  const contextOf: ContextOf = (command, role) => {
     const options = command.opts<CommonOptions>()
-    const connection = connectionOf(surroundings, options)
+    const connection = connectionOf(surroundings, options, role)
     return {
       ...surroundings,
       client: new OperatorClient(connection),
@@ -153,6 +157,7 @@ function buildProgram(surroundings: Surroundings): Command {
     .argument('[shards...]', 'all of them where none is named')
     .action((only: string[], _options, command: Command) => verifyJournal(contextOf(command), only))
 
+  unknownCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)
 
   add(program, 'doctor', 'Is this machine fit to run Shardpay? Asks the surroundings, not the cluster.', [
@@ -161,12 +166,56 @@ function buildProgram(surroundings: Surroundings): Command {
   return program
 }
 
-function merchantCommands(
-  program: Command,
-  add: (parent: Command, name: string, description: string, examples: readonly string[]) => Command,
-  contextOf: (command: Command) => CommandContext,
-  reason: () => Option,
-): void {
+function unknownCommands(program: Command, add: Add, contextOf: ContextOf, reason: () => Option): void {
+  const unknowns = program.command('unknowns').description('Operations whose outcome nobody knows.')
+  add(unknowns, 'list', 'All of them, the oldest doubt first, with rulings that wait for an approver.', [
+    'unknowns list',
+    'unknowns list --json',
+  ]).action((_options, command: Command) => listUnknowns(contextOf(command)))
+  add(unknowns, 'resolve', 'Proposes what became of an operation. An approver has to agree.', [
+    'unknowns resolve att_…_1 --outcome succeeded --psp-reference pi_… --evidence "PSP page" --reason "ticket 12"',
+    'unknowns resolve re_…_1 --outcome absent --evidence "not in the report of 2026-11-20" --reason "ticket 12"',
+  ])
+    .argument('<operation>', 'its id: att_…, cap_…, void_… or re_…')
+    .addOption(
+      new Option('--outcome <outcome>', 'what became of it')
+        .choices(['succeeded', 'declined', 'absent'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--evidence <text>', 'what proves it: a PSP’s reference, the line of a report')
+    .option('--psp-reference <reference>', 'under which the PSP has it; needed where it succeeded')
+    .option('--amount <minor>', 'minor units, where an authorization is of less than was asked for', minorOf)
+    .option('--captured', 'an authorization whose money the PSP took in the same step')
+    .addOption(reason())
+    .action((operation: string, options: ResolveOptions, command: Command) =>
+      resolveUnknown(contextOf(command), operation, options),
+    )
+  add(unknowns, 'approve', 'Agrees to what was proposed: it is the outcome then. With an approver’s token.', [
+    'unknowns approve att_…_1 --reason "compared with the PSP’s pages"',
+  ])
+    .argument('<operation>')
+    .addOption(reason())
+    .action((operation: string, options: WithReason, command: Command) =>
+      decideUnknown(contextOf(command, 'approver'), operation, 'approve', options.reason),
+    )
+  add(unknowns, 'reject', 'Refuses, or takes back, what was proposed.', [
+    'unknowns reject att_…_1 --reason "another payment’s reference"',
+  ])
+    .argument('<operation>')
+    .addOption(reason())
+    .action((operation: string, options: WithReason, command: Command) =>
+      decideUnknown(contextOf(command), operation, 'reject', options.reason),
+    )
+  const webhooks = program.command('webhooks').description('What PSPs pushed.')
+  add(webhooks, 'list', 'Those that no payment has taken, the oldest first.', [
+    'webhooks list',
+    'webhooks list --orphaned',
+  ])
+    .option('--orphaned', 'only those that were given up on')
+    .action((options: { orphaned?: true }, command: Command) => listWebhooks(contextOf(command), options))
+}
+
+function merchantCommands(program: Command, add: Add, contextOf: ContextOf, reason: () => Option): void {
   const mode = () =>
     new Option('--mode <mode>', 'test and live stay apart').choices(['test', 'live']).makeOptionMandatory()
   const merchant = program.command('merchant').description('Merchants and their API keys.')
@@ -253,6 +302,12 @@ function merchantCommands(
 
 function listOf(value: string, before: readonly string[]): readonly string[] {
   return [...before, value]
+}
+
+function minorOf(text: string): number {
+  const minor = Number(text)
+  if (!Number.isSafeInteger(minor) || minor < 1) throw new InvalidArgumentError('A whole number of minor units.')
+  return minor
 }
 
 function secondsOf(text: string): number {

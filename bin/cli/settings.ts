@@ -1,6 +1,6 @@
 /**
  * Where the operators' API is and with which token: flags first, then the environment, then what a running `npm start` has
- * written. A token is never an argument: command lines are seen by every user of a machine.
+ * written, in which each role has a token. A token is never an argument: command lines are seen by every user of a machine.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +23,7 @@ interface DevFile {
 export function connectionOf(
   { env, directory }: Pick<Surroundings, 'env' | 'directory'>,
   options: CommonOptions,
+  role: 'operator' | 'approver' = 'operator',
 ): Connection {
   const url = options.url ?? env['SHARDPAY_OPERATOR_URL']
   const tokenFile = options.tokenFile ?? env['SHARDPAY_OPERATOR_TOKEN_FILE']
@@ -37,11 +38,11 @@ export function connectionOf(
     return { url: httpUrl(url), token: readToken(tokenFile), isDevelopment: false }
   }
   const dev = readDevFile(env, directory)
-  const operator = dev?.operator_tokens?.find(({ role }) => role === 'operator')
+  const operator = dev?.operator_tokens?.find((each) => each.role === role)
   if (dev?.urls?.operator === undefined || operator === undefined) {
     throw new CliError(
       exitCodes.unreachable,
-      `no cluster runs here: ${devFilePath(env, directory)} has no operator’s URL and token`,
+      `no cluster runs here: ${devFilePath(env, directory)} has no ${role}’s URL and token`,
       {
         fix: 'run npm start, or name another cluster with --url and --token-file',
       },
