@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import {
   actionRequired,
@@ -22,6 +23,8 @@ import { defaultHostLimits, Host } from './host.ts'
 import { MemoryJournal } from './journal-memory.ts'
 import { MemoryDatabase } from './memory-database.ts'
 import { paymentKind } from './payment-kind.ts'
+import { decisionArrivesWithinMs } from './psp-references.ts'
+import { MemoryPspReferences } from './psp-references-memory.ts'
 
 const kind = paymentKind({
   directory: { get: () => merchant },
@@ -88,14 +91,17 @@ test('a payment is found by what each of its operations and disputes is called a
 })
 
 /** A host of payments that succeed, with this directory. */
-async function paymentHost(directory: Parameters<typeof paymentKind>[0]['directory']): Promise<Host> {
-  const clock = new VirtualClock(startedAt)
+async function paymentHost(
+  directory: Parameters<typeof paymentKind>[0]['directory'],
+  database = new MemoryDatabase(),
+  clock = new VirtualClock(startedAt),
+): Promise<Host> {
   const host = new Host({
     name: `payment-kind-${seededRandom(2).hex(4)}`,
     kinds: [
       paymentKind({ directory, connections, random: seededRandom(1), returnUrlBase: () => 'https://pay.example' }),
     ],
-    journal: new MemoryJournal(new MemoryDatabase(), { node: 'n1', incarnation: 'i1', clock }),
+    journal: new MemoryJournal(database, { node: 'n1', incarnation: 'i1', clock }),
     clock,
     random: seededRandom(3),
     limits: defaultHostLimits,
@@ -117,6 +123,24 @@ function pay(host: Host, payload: object) {
   const times = { deadline: 10_000, waitUntil: 10_000, bytes: 0, attach: true }
   return host.route({ id: 'ab'.repeat(16), ...address, kind: 'payment', class: 'begin', payload, ...times })
 }
+
+test('a payment that was made is found by its PSP’s reference about a second later, and nobody else can have it then', async () => {
+  const database = new MemoryDatabase()
+  const clock = new VirtualClock(startedAt)
+  const host = await paymentHost({ get: () => merchant }, database, clock)
+  const references = new MemoryPspReferences([database], clock)
+  const answer = await pay(host, create({ captureMethod: 'automatic' }))
+  expect(answer).toMatchObject({ kind: 'answered', answer: { state: { lifecycle: { status: 'captured' } } } })
+  const { connection = '', pspReference = '' } = payment(life).attempts[0] ?? {}
+  expect(await references.find(connection, [pspReference])).toBeUndefined()
+  clock.advance(defaultHostLimits.cursorFlushMs)
+  await nextTurn()
+  expect(await references.find(connection, ['nobody', pspReference])).toBe(paymentId)
+  clock.advance(decisionArrivesWithinMs)
+  await nextTurn()
+  expect(await references.isCompleteUpTo(startedAt)).toBe(true)
+  await host.stop()
+})
 
 test('a merchant that this node has not heard of is looked for before its first payment is decided', async () => {
   const known = new Map<string, typeof merchant>()
