@@ -20,7 +20,9 @@ import {
   succeeded,
   timedOut,
 } from './testing/fixtures.ts'
+import { balancesOf } from './testing/invariants.ts'
 import {
+  allTransfers,
   effects,
   events,
   eventTypes,
@@ -34,6 +36,7 @@ import {
   type Scenario,
   status,
   timers,
+  transfers,
   when,
 } from './testing/scenario.ts'
 
@@ -82,6 +85,72 @@ describe('row 21: disputes', () => {
     const again = given(won, dispute('open', { factId: 'new', stage: 'second_chargeback' }))
     expect(disputeStatus(payment(again))).toBe('open')
     expect(payment(again).disputes).toHaveLength(1)
+  })
+
+  test('in another currency counts against nothing, once: a person looks', () => {
+    const other = given(captured, dispute('open', { currency: 'USD' }))
+    expect(eventTypes(other)).toEqual(['FactConflict', 'BreakRaised'])
+    expect(raised(other)).toEqual(['amount_mismatch'])
+    expect(payment(other)).toMatchObject({ review: true, disputes: [] })
+    expect(when(other, dispute('open', { currency: 'USD' })).decision?.kind).toBe('ignored')
+  })
+
+  test('an inquiry that is told of after its chargeback changes nothing', () => {
+    const open = given(captured, dispute('open'))
+    expect(when(open, dispute('inquiry', { factId: 'old' })).decision?.kind).toBe('ignored')
+  })
+
+  test('the same again under another name is no news', () => {
+    const open = given(captured, dispute('open'))
+    expect(when(open, dispute('open', { factId: 'other' })).decision?.kind).toBe('ignored')
+  })
+
+  const money = (scenario: Scenario): Record<string, number> => {
+    const { posted } = balancesOf(allTransfers(scenario))
+    const accounts = ['psp_receivable', 'dispute_receivable', 'dispute_fees', 'merchant_payable'] as const
+    return Object.fromEntries(accounts.map((account) => [account, posted[account] ?? 0]))
+  }
+  const told = (status: 'open' | 'won' | 'lost', fundsWithdrawn: boolean) =>
+    dispute(status, { fundsWithdrawn, factId: `${status} ${fundsWithdrawn}` })
+
+  test('money moves when the PSP takes it, not before: opened, withdrawn, then lost', () => {
+    const opened = given(captured, told('open', false))
+    expect(transfers(opened)).toEqual([])
+    const withdrawn = given(opened, told('open', true))
+    expect(money(withdrawn)).toEqual({
+      psp_receivable: 45,
+      dispute_receivable: 40,
+      dispute_fees: 15,
+      merchant_payable: -100,
+    })
+    const lost = given(withdrawn, told('lost', true))
+    expect(money(lost)).toEqual({ psp_receivable: 45, dispute_receivable: 0, dispute_fees: 15, merchant_payable: -60 })
+  })
+
+  test('won, the money is back; the fee is not', () => {
+    const won = given(captured, told('open', true), told('won', false))
+    expect(money(won)).toEqual({ psp_receivable: 85, dispute_receivable: 0, dispute_fees: 15, merchant_payable: -100 })
+  })
+
+  test('the books end alike in whatever order a lost dispute’s facts come', () => {
+    const facts = [told('open', false), told('open', true), told('lost', false)] as const
+    const end = { psp_receivable: 45, dispute_receivable: 0, dispute_fees: 15, merchant_payable: -60 }
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ]) {
+      let scenario = captured
+      for (const index of order) {
+        const fact = facts[index]
+        if (fact !== undefined) scenario = when(scenario, fact)
+      }
+      expect(money(scenario), order.join(' ')).toEqual(end)
+      expect(disputeStatus(payment(scenario))).toBe('lost')
+    }
   })
 
   test('evidence not sent in time is told once', () => {

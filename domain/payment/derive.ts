@@ -228,6 +228,19 @@ export function settlementStatus(state: Payment): 'none' | 'partial' | 'settled'
   return grossMinor === captured - refunded ? 'settled' : 'partial'
 }
 
+/**
+ * An automatic capture that the PSP has not taken yet: it is on its way, is to be tried again, or has failed and the
+ * authorization is being given back. One that was accepted is taken: what becomes of it is told later.
+ */
+function awaitsCapture(state: Payment): boolean {
+  return (
+    state.lifecycle.status === 'authorized' &&
+    (state.captureRetryAt !== undefined ||
+      openCaptures(state).some(({ cause, status }) => cause === 'automatic' && status !== 'accepted') ||
+      openVoid(state)?.cause === 'capture_failed')
+  )
+}
+
 /** Whether a request's final answer is known in this state (PAYMENTS 2, "Replay of finished request"). */
 export function isConcluded(state: Payment, request: RequestRecord): boolean {
   const { status } = state.lifecycle
@@ -235,7 +248,7 @@ export function isConcluded(state: Payment, request: RequestRecord): boolean {
   switch (request.operation) {
     case 'create':
     case 'confirm':
-      return status !== 'pending'
+      return status !== 'pending' && !awaitsCapture(state)
     case 'capture':
     case 'refund':
       return operation === undefined || hasEnded(operation)
