@@ -66,14 +66,15 @@ function refunded(
 ): PaymentDecision {
   const plan = planRefund(state, attempt, amountMinor, 'external', context)
   const { operationId } = plan
-  const isOver = carryingAttempt(state)?.id !== attempt.id && amountMinor > keptMinor(state, attempt)
+  const isCarrying = carryingAttempt(state)?.id === attempt.id
+  const isMoreThanKept = !isCarrying && amountMinor > keptMinor(state, attempt)
   return accepted(
     recorded,
     plan,
     { type: 'RefundSucceeded', operationId, pspReference },
     raised,
-    ...(carryingAttempt(state)?.id === attempt.id ? overRefunded(state, amountMinor, operationId) : []),
-    ...(isOver ? [review] : []),
+    ...(isCarrying ? overRefunded(state, amountMinor, operationId) : []),
+    ...(isMoreThanKept ? [review] : []),
   )
 }
 
