@@ -137,6 +137,15 @@ export const serverSettings = {
         'Development: JSON file of merchants and PSP connections that are made at the start where they do not exist yet.',
     }),
   ),
+  testModePatienceMs: optionalSetting(
+    'SHARDPAY_TEST_MODE_PATIENCE_MS',
+    Type.Integer({
+      minimum: 1_000,
+      maximum: 86_400_000,
+      description:
+        'PSP connections of test mode alone, for tests against simulators: nothing waits longer than this for a PSP, neither for an answer nor between inquiries nor for what is still on its way (milliseconds). Absent: the times of docs/psp.md. Live connections always keep those.',
+    }),
+  ),
   logLevel,
 } satisfies Settings
 

@@ -71,6 +71,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
     ...(roles.has('node') && { breaker: createBreakerMetric(metrics) }),
+    ...(config.testModePatienceMs !== undefined && { testModePatienceMs: config.testModePatienceMs }),
     uses: { connectors: roles.has('node'), receivers: roles.has('gateway') },
   })
   await connections.start()

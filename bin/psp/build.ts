@@ -3,11 +3,13 @@ import type { PspConnection } from '../../domain/operator/psp-connections.ts'
 import { createAdyenConnector } from '../../psp/adyen/connector.ts'
 import { createAdyenReceiver } from '../../psp/adyen/webhook.ts'
 import type { Connector } from '../../psp/connector.ts'
+import { defaultHttpLimits, type HttpLimits } from '../../psp/http/client.ts'
 import { createStripeConnector } from '../../psp/stripe/connector.ts'
 import { createStripeReceiver } from '../../psp/stripe/webhook.ts'
 import type { WebhookReceiver } from '../../psp/webhook.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { Environment } from '../../runtime/config.ts'
+import { withPatience } from './patience.ts'
 import { readSecret, readSecrets } from './secret-file.ts'
 
 export interface Secrets {
@@ -28,10 +30,27 @@ export function secretsOf(connection: PspConnection, environment: Environment): 
   }
 }
 
-/** @throws where the address is none that the key may be sent to, or the key has not the form of one. */
-export function buildConnector(registered: PspConnection, { apiKey }: Pick<Secrets, 'apiKey'>): Connector {
+/**
+ * @param testModePatienceMs for connections of test mode alone (patience.ts).
+ * @throws where the address is none that the key may be sent to, or the key has not the form of one.
+ */
+export function buildConnector(
+  registered: PspConnection,
+  secrets: Pick<Secrets, 'apiKey'>,
+  testModePatienceMs?: number,
+): Connector {
+  if (testModePatienceMs === undefined || registered.mode !== 'test') return connectorOf(registered, secrets, {})
+  const deadlineMs = Math.min(defaultHttpLimits.deadlineMs, testModePatienceMs)
+  return withPatience(connectorOf(registered, secrets, { deadlineMs }), testModePatienceMs)
+}
+
+function connectorOf(
+  registered: PspConnection,
+  { apiKey }: Pick<Secrets, 'apiKey'>,
+  limits: Partial<HttpLimits>,
+): Connector {
   const { name: connection, mode, url, merchantAccount = '', multicapture = false } = registered
-  const common = { connection, clock: systemClock, ...(url !== undefined && { baseUrl: url }) }
+  const common = { connection, clock: systemClock, limits, ...(url !== undefined && { baseUrl: url }) }
   switch (registered.psp) {
     case 'stripe':
       return createStripeConnector({ ...common, secretKey: apiKey })

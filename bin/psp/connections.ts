@@ -33,6 +33,8 @@ export interface ProcessConnectionsOptions {
   readonly log: Log
   /** What this process does with connections. */
   readonly uses: { readonly connectors: boolean; readonly receivers: boolean }
+  /** For connections of test mode alone (patience.ts). */
+  readonly testModePatienceMs?: number
   /** Told of each connection's breaker when it is served, and whenever it changes. */
   readonly breaker?: (connection: string, state: BreakerState) => void
 }
@@ -149,10 +151,10 @@ export class ProcessConnections {
   }
 
   #replace(registered: PspConnection, basis: string, secrets: Secrets, before: Served | undefined): void {
-    const { uses, clock, breaker } = this.#options
+    const { uses, clock, breaker, testModePatienceMs } = this.#options
     const { name } = registered
     const connector = uses.connectors
-      ? withResilience(buildConnector(registered, secrets), {
+      ? withResilience(buildConnector(registered, secrets, testModePatienceMs), {
           clock,
           observer: {
             breaker: (connection, state) => {

@@ -38,6 +38,7 @@ export function planned(
     repeatUntil: meta.at + terms.repeatWithin,
     quietUntil: meta.at + terms.quiet,
     acceptedWithinMs: terms.acceptWithin,
+    ...(terms.askWithin !== undefined && { inquiryPauseMsMax: terms.askWithin }),
   }
 }
 
@@ -149,7 +150,7 @@ export function doubted(
     since: before?.since ?? meta.at,
     reason: event.reason,
     inquiries,
-    nextInquiryAt: meta.at + inquiryPauseMs(inquiries),
+    nextInquiryAt: meta.at + inquiryPauseMs(inquiries, operation.inquiryPauseMsMax),
     repeatIsUseless: (before?.repeatIsUseless ?? false) || event.repeatIsUseless === true,
     ...((before?.overdue === true || operation.status === 'accepted') && { overdue: true as const }),
     ...(before?.proposal !== undefined && { proposal: before.proposal }),

@@ -365,6 +365,19 @@ describe('rows 9 and 10: nobody knows', () => {
     expect(timers(scenario)).toMatchObject([{ kind: 'manual', operationId: attempt }])
   })
 
+  test('1.3: a connection’s longest pause bounds the schedule, which is as many inquiries long', () => {
+    const hurried = { ...primary, inquiryPauseMsMax: 5 * second }
+    let scenario = given(nothing({ connections: new Map([['first', hurried]]) }), create(), says(attempt, timedOut))
+    const pauses: number[] = []
+    while (payment(scenario).attempts[0]?.status === 'unknown') {
+      const before = scenario.now
+      scenario = fire(scenario, 'inquiry', attempt)
+      pauses.push((scenario.now - before) / second)
+      scenario = given(scenario, says(attempt, timedOut, { source: 'inquiry' }))
+    }
+    expect(pauses).toEqual([2, 4, ...Array.from({ length: 18 }, () => 5)])
+  })
+
   test('1.3: an inquiry is the identical request while the PSP knows its key, a look-up afterwards', () => {
     const [sent] = effects(pending)
     const inquiry = fire(unknown, 'inquiry', attempt)

@@ -26,6 +26,8 @@ export interface CallTerms {
   readonly repeatWithin: number
   readonly quiet: number
   readonly acceptWithin: number
+  /** Longest pause between inquiries; absent: the schedule's own. */
+  readonly askWithin?: number
 }
 
 interface OfOperation {

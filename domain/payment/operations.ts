@@ -199,4 +199,6 @@ export interface ConnectionProfile {
   readonly sendWithinMs: number
   /** How long an `accepted` operation may wait for its outcome before it is inquired. */
   readonly acceptedWithinMs: number
+  /** Longest pause between inquiries; absent: the schedule's own (policy.ts). */
+  readonly inquiryPauseMsMax?: number
 }

@@ -18,6 +18,7 @@ export function termsOf(profile: ConnectionProfile): CallTerms {
     repeatWithin: profile.repeatWindowMs,
     quiet: profile.quietPeriodMs,
     acceptWithin: profile.acceptedWithinMs,
+    ...(profile.inquiryPauseMsMax !== undefined && { askWithin: profile.inquiryPauseMsMax }),
   }
 }
 

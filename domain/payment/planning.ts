@@ -109,5 +109,6 @@ function termsFor(attempt: Attempt, context: PaymentContext): CallTerms {
     repeatWithin: attempt.repeatUntil - attempt.plannedAt,
     quiet: Math.max(0, attempt.quietUntil - attempt.plannedAt),
     acceptWithin: attempt.acceptedWithinMs,
+    ...(attempt.inquiryPauseMsMax !== undefined && { askWithin: attempt.inquiryPauseMsMax }),
   }
 }

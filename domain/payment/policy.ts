@@ -52,9 +52,9 @@ export const seenFactsMax = 256
 /** Keys of settlement lines kept for de-duplication. */
 export const settlementLinesMax = 1000
 
-/** Pause before the next inquiry after `inquiries` came back without an outcome. */
-export function inquiryPauseMs(inquiries: number): number {
-  return inquiryPausesMs[Math.min(inquiries, inquiryPausesMs.length - 1)] ?? day
+/** Pause before the next inquiry after `inquiries` came back without an outcome; no connection waits longer than it says. */
+export function inquiryPauseMs(inquiries: number, pauseMsMax = day): number {
+  return Math.min(inquiryPausesMs[inquiries] ?? day, pauseMsMax)
 }
 
 assert(inquiriesMax > inquiryPausesMs.length, 'the inquiry schedule runs to its end before a person is asked')

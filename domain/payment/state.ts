@@ -81,6 +81,8 @@ interface OperationBase {
   readonly repeatedUntil?: number
   /** How long it may stay `accepted` before it is asked about. */
   readonly acceptedWithinMs: number
+  /** Longest pause between inquiries; absent: the schedule's own. */
+  readonly inquiryPauseMsMax?: number
   /** The PSP's id of the object this operation made, once known. */
   readonly pspReference?: string
   readonly endedAt?: number

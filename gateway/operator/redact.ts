@@ -14,7 +14,7 @@ const shown: ReadonlySet<string> = new Set(
     'amountMinor authorizedMinor releasedMinor reversedMinor grossMinor feeMinor netMinor currency currencies amountMinorMin amountMinorMax methods weight ' +
     // how it is done
     'captureMethod cause final step returns routing connection psp rule terms requestVersion merchantVersion apiVersion requestId request routes ' +
-    'sendWithin repeatWithin quiet acceptWithin plannedAt plannedEpoch notAfter repeatUntil quietUntil repeatedUntil acceptedWithinMs ' +
+    'sendWithin repeatWithin quiet acceptWithin askWithin plannedAt plannedEpoch notAfter repeatUntil quietUntil repeatedUntil acceptedWithinMs inquiryPauseMsMax ' +
     'captureBefore captureRetryAt actionBy confirmBy cancelRequestedAt pause requests acceptedAt concludedSeq ' +
     // what became of it
     'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless overdue proposal proposedAt evidence approved acceptedUntil endedAt unwanted ' +
