@@ -1,8 +1,10 @@
 /**
- * Taking shards. The owner rows are read, and who of those owners is dead where they released nothing; then compare-and-set on the rows' epochs,
- * committed alone; then an epoch record at tail + 1 of each, by a statement that joins the owner rows at the new epochs. In
- * one transaction a stale owner's row at that position would roll the epoch back with it, and a busy one would win again
- * and again. Committed alone, the epoch stops every statement begun after it: what can still collide is what was under way.
+ * Taking shards. What nobody has to be dead for is taken at once: planned moves wait in the dark for each statement here. Of
+ * the others the owner rows are read, and which of those owners are dead; then they are taken by compare-and-set on the rows'
+ * epochs. Either is committed alone; then comes an epoch record at tail + 1 of each, by a statement that joins the owner rows
+ * at the new epochs. In one transaction a stale owner's row at that position would roll the epoch back with it, and a busy
+ * one would win again and again. Committed alone, the epoch stops every statement begun after it: what can still collide is
+ * what was under way.
  *
  * A shard may be taken from nobody, from an owner that gave it up or is dead, and from one's own node: an incarnation that is
  * not dead is its node's last, so the others were before it, even where the membership database has forgotten them. Who is
@@ -18,10 +20,27 @@ import { causeOf, journalError } from './statement-outcome.ts'
 /** Entity and command of epoch records. */
 export const nobody = Buffer.alloc(16)
 
-const seenText = `
-  SELECT o.shard, o.epoch, o.node, o.incarnation, o.released_at_position IS NOT NULL AS released,
-    coalesce((SELECT j.position FROM journal j WHERE j.shard = o.shard ORDER BY j.position DESC LIMIT 1), 0) AS tail
-  FROM shard_owner o WHERE o.shard = ANY($1::int[])`
+/** The row that is locked is the row that is judged: an owner that is not looked at any more cannot have taken it meanwhile. */
+const takeFreeText = `
+  WITH asked AS MATERIALIZED (
+    SELECT a.shard, a.acknowledged,
+      coalesce((SELECT j.position FROM journal j WHERE j.shard = a.shard ORDER BY j.position DESC LIMIT 1), 0) AS tail
+    FROM unnest($1::int[], $2::bigint[]) AS a (shard, acknowledged)
+  ), free AS (
+    SELECT o.shard FROM asked a JOIN shard_owner o USING (shard)
+    WHERE (o.node IS NULL OR o.released_at_position IS NOT NULL OR (o.node, o.incarnation) = ($3, $4))
+      AND NOT EXISTS (SELECT FROM asked b WHERE b.tail < b.acknowledged)
+    ORDER BY o.shard FOR UPDATE OF o
+  ), taken AS (
+    UPDATE shard_owner o
+    SET node = $3, incarnation = $4, epoch = o.epoch + 1, released_at_position = NULL
+    FROM free f WHERE o.shard = f.shard
+    RETURNING o.shard, o.epoch
+  )
+  SELECT a.shard, t.epoch, a.tail < a.acknowledged AS behind FROM asked a LEFT JOIN taken t USING (shard)`
+
+const heldText = `SELECT shard, epoch, node, incarnation FROM shard_owner
+  WHERE shard = ANY($1::int[]) AND node IS NOT NULL AND released_at_position IS NULL`
 
 const takeText = `
   WITH seen AS (
@@ -52,13 +71,16 @@ const epochText = `
   )
   SELECT shard, epoch, position FROM opened`
 
-interface SeenOwner {
+interface Held extends Incarnation {
   readonly shard: number
   readonly epoch: number
-  readonly node: string | null
-  readonly incarnation: string | null
-  readonly released: boolean
-  readonly tail: number
+}
+
+interface Asked {
+  readonly shard: number
+  /** Null where it was not free. */
+  readonly epoch: number | null
+  readonly behind: boolean
 }
 
 interface Taken {
@@ -89,33 +111,25 @@ export interface Acquired {
 /** @throws {JournalError} `journal_lost_acknowledged_rows`, before anything is taken; `journal_unavailable`. */
 export async function acquireShards(shards: readonly number[], options: AcquireOptions): Promise<Acquired> {
   const { pool, self, deaths, acknowledged } = options
-  const [seen, isDead] = await Promise.all([
-    pool.query<SeenOwner>({ name: 'owners', text: seenText, values: [shards] }),
-    // who was declared dead takes nothing
-    whoIsDead(deaths, [self]).then(({ size }) => size > 0),
-  ])
-  const behind = seen.filter(({ shard, tail }) => tail < (acknowledged.get(shard) ?? 0)).map(({ shard }) => shard)
+  // who was declared dead takes nothing
+  if ((await whoIsDead(deaths, [self])).size > 0) return { ownerships: [], collisions: 0 }
+  const asked = await pool.query<Asked>({
+    name: 'take_free',
+    text: takeFreeText,
+    values: [shards, shards.map((shard) => acknowledged.get(shard) ?? 0), self.node, self.incarnation],
+  })
+  const behind = asked.filter((row) => row.behind).map(({ shard }) => shard)
   if (behind.length > 0) {
     const message = `the database has lost acknowledged rows of shards ${behind.join(', ')}`
     throw journalError('journal_lost_acknowledged_rows', message, undefined, behind)
   }
-  if (isDead) return { ownerships: [], collisions: 0 }
-  const holders = seen.flatMap((row) => holderOf(row, self) ?? [])
-  const dead = await whoIsDead(deaths, holders)
-  const free = seen.filter((row) => {
-    const holder = holderOf(row, self)
-    return holder === undefined || dead.has(nameOf(holder))
-  })
-  const taken = await pool.query<Taken>({
-    name: 'take',
-    text: takeText,
-    values: [free.map(({ shard }) => shard), free.map(({ epoch }) => epoch), self.node, self.incarnation],
-  })
-  await options.endSessions([...dead.values()])
+  const free = asked.flatMap(({ shard, epoch }): Taken[] => (epoch === null ? [] : [{ shard, epoch }]))
+  const held = asked.filter(({ epoch }) => epoch === null).map(({ shard }) => shard)
+  const taken = held.length === 0 ? free : [...free, ...(await takeFromDead(held, options))]
   const data = pack({ v: 1, node: self.node, incarnation: self.incarnation })
   const ownerships: Ownership[] = []
   let collisions = 0
-  let left = taken.sort((a, b) => a.shard - b.shard)
+  let left: readonly Taken[] = taken.toSorted((a, b) => a.shard - b.shard)
   for (let attempt = 0; attempt < options.attemptsMax && left.length > 0; attempt += 1) {
     const { written, collided } = await writeEpochRecords(pool, left, options.at, data)
     ownerships.push(...written)
@@ -125,10 +139,22 @@ export async function acquireShards(shards: readonly number[], options: AcquireO
   return { ownerships: ownerships.sort((a, b) => a.shard - b.shard), collisions }
 }
 
-/** Who has to be dead before the shard may be taken; undefined where nobody has. */
-function holderOf({ node, incarnation, released }: SeenOwner, self: Incarnation): Incarnation | undefined {
-  if (node === null || incarnation === null || released || node === self.node) return undefined
-  return { node, incarnation }
+async function takeFromDead(
+  shards: readonly number[],
+  { pool, self, deaths, endSessions }: AcquireOptions,
+): Promise<readonly Taken[]> {
+  const held = await pool.query<Held>({ name: 'held', text: heldText, values: [shards] })
+  // Asked after the rows were read: a younger incarnation of this node that has taken one is found out by its epoch.
+  const dead = await whoIsDead(deaths, [self, ...held.filter(({ node }) => node !== self.node)])
+  const free = held.filter((row) => row.node === self.node || dead.has(nameOf(row)))
+  if (dead.has(nameOf(self)) || free.length === 0) return []
+  const taken = await pool.query<Taken>({
+    name: 'take',
+    text: takeText,
+    values: [free.map(({ shard }) => shard), free.map(({ epoch }) => epoch), self.node, self.incarnation],
+  })
+  await endSessions([...dead.values()])
+  return taken
 }
 
 /** Of these, by name. */
