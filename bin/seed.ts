@@ -11,6 +11,7 @@ import type { MerchantAnswer } from '../actors/merchant-kind.ts'
 import type { Router } from '../cluster/router.ts'
 import { addressOfName } from '../domain/ids.ts'
 import type { MerchantCommand } from '../domain/merchant/commands.ts'
+import type { RouteRule } from '../domain/merchant/state.ts'
 import {
   connectablePsps,
   type PspConnection,
@@ -90,21 +91,27 @@ const audit = { operator: 'bin:server', reason: 'development seed' }
 
 /** @throws where an actor refuses, such as a merchant of that id that is configured otherwise. */
 export async function plantSeed(options: SeedOptions): Promise<void> {
-  const { seed, keySecret } = options
+  const { seed } = options
   for (const each of seed.psp_connections) await plantConnection(options, connectionOf(each))
   const routes = seed.psp_connections.map(({ name }) => ({ connection: name, mode: 'test' as const }))
-  for (const { id, name, api_key, rate_tier } of seed.merchants) {
-    const create = { type: 'CreateMerchant', merchant: id, name, rateTier: rate_tier, routes, ...audit } as const
-    const created = await askMerchant(options, create)
-    // Made by an earlier start, when there were other connections.
-    if (created === 'merchant_exists') {
-      refuseAny(id, await askMerchant(options, { type: 'ChangeRoutes', merchant: id, routes, ...audit }))
-    } else {
-      refuseAny(id, created)
-    }
-    const key = apiKeyRecordOf(api_key, keySecret)
-    refuseAny(id, await askMerchant(options, { type: 'AddApiKey', merchant: id, key, ...audit }))
+  await Promise.all(seed.merchants.map((merchant) => plantMerchant(options, merchant, routes)))
+}
+
+async function plantMerchant(
+  options: SeedOptions,
+  { id, name, api_key, rate_tier }: Seed['merchants'][number],
+  routes: readonly RouteRule[],
+): Promise<void> {
+  const create = { type: 'CreateMerchant', merchant: id, name, rateTier: rate_tier, routes, ...audit } as const
+  const created = await askMerchant(options, create)
+  // Made by an earlier start, when there were other connections.
+  if (created === 'merchant_exists') {
+    refuseAny(id, await askMerchant(options, { type: 'ChangeRoutes', merchant: id, routes, ...audit }))
+  } else {
+    refuseAny(id, created)
   }
+  const key = apiKeyRecordOf(api_key, options.keySecret)
+  refuseAny(id, await askMerchant(options, { type: 'AddApiKey', merchant: id, key, ...audit }))
 }
 
 async function plantConnection(options: SeedOptions, connection: PspConnection): Promise<void> {

@@ -164,15 +164,13 @@ async function know(
   makes: boolean,
 ): Promise<MemberReply> {
   if (makes) {
-    await Promise.all(
-      merchants.map(({ id, apiKey }) => {
-        const seed = {
-          merchants: [{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const }],
-          psp_connections: [registered],
-        }
-        return plantSeed({ seed, router, clock: systemClock, random: systemRandom, keySecret })
-      }),
-    )
+    const seed = {
+      merchants: merchants.map(({ id, apiKey }) => ({
+        ...{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const },
+      })),
+      psp_connections: [registered],
+    }
+    await plantSeed({ seed, router, clock: systemClock, random: systemRandom, keySecret })
     await node?.flush()
   }
   const ids = merchants.map(({ id }) => id)
