@@ -12,7 +12,7 @@ const amount = (description: string) => Type.Integer(describe(description))
 const seconds = (description: string) => Type.Integer(describe(`${description} Unix seconds.`))
 const livemode = Type.Boolean(describe('False for what was made with a test key.'))
 
-const PaymentStatusSchema = oneOf(
+export const paymentStatuses = [
   'created',
   'requires_action',
   'pending',
@@ -22,7 +22,8 @@ const PaymentStatusSchema = oneOf(
   'canceled',
   'expired',
   'failed',
-)
+] as const
+const PaymentStatusSchema = oneOf(...paymentStatuses)
 
 /** What became of one operation: `pending` covers everything between the plan and a known outcome. */
 const operationStatuses = ['pending', 'requires_action', 'succeeded', 'declined', 'failed', 'reversed'] as const

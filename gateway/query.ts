@@ -9,8 +9,8 @@ import { httpLimits } from '../runtime/limits.ts'
 export const expandParameter = 'expand[]'
 
 const expandPattern = /^expand(?:\[[0-9]{0,2}\])?$/
-const wholeNumber = /^(?:0|-?[1-9][0-9]{0,9})$/
-const numeric: ReadonlySet<string> = new Set(['limit'])
+const wholeNumber = /^(?:0|-?[1-9][0-9]{0,14})$/
+const numeric: ReadonlySet<string> = new Set(['limit', 'created[gte]', 'created[gt]', 'created[lte]', 'created[lt]'])
 
 type QueryValue = string | number | readonly (string | number)[]
 

@@ -45,6 +45,12 @@ export const httpLimits = {
   expandPathsMax: 20,
   /** Items of a page of a list. */
   listLimit: { default: 10, max: 100 },
+  /** An id or page token in a query. */
+  cursorCharactersMax: 256,
+  /** The last second of the year 9999. */
+  unixSecondsMax: 253_402_300_799,
+  searchCharactersMax: 500,
+  searchTermsMax: 10,
   /** What a wallet gives the merchant's page. */
   walletTokenCharactersMax: 16_384,
   metadataKeysMax: 50,
