@@ -47,12 +47,12 @@ describe('the schema', () => {
     expect(rows).toEqual([{ key: 'RANGE (shard)' }])
   })
 
-  test('every shard has an owner row and a cursor, and a place in the journal', async () => {
+  test('every shard has an owner row and two cursors, and a place in the journal', async () => {
     const { rows } = await client.query(
       `SELECT (SELECT count(*)::int FROM shard_owner) AS owners, (SELECT count(*)::int FROM shard_cursor) AS cursors,
               (SELECT min(shard) FROM shard_owner) AS first, (SELECT max(shard) FROM shard_owner) AS last`,
     )
-    expect(rows).toEqual([{ owners: 1024, cursors: 1024, first: 0, last: 1023 }])
+    expect(rows).toEqual([{ owners: 1024, cursors: 2048, first: 0, last: 1023 }])
     const insert = `INSERT INTO journal (shard, position, at, seq, epoch, entity, command, type, data)
       SELECT shard, 1, 0, 1, 1, decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), 'epoch', '\\x80' FROM shard_owner`
     await client.query('BEGIN')
