@@ -14,7 +14,7 @@ import { testOperators, type TestOperators, tokens } from '../../gateway/operato
 import { idKey, merchantId } from '../../gateway/testing.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { settingFindings } from './doctor.ts'
-import { ShardVerifier } from './journal-verify.ts'
+import { ShardVerifier, type VerifiedRow } from './journal-verify.ts'
 import { columnsMax } from './output.ts'
 import { runCli } from './program.ts'
 
@@ -345,14 +345,13 @@ describe('how it ends', () => {
 
 describe('journal verify', () => {
   const row = (position: number, more: object = {}) => ({
-    ...{ shard: 1, position, entity: 'a', seq: 1, epoch: 1, node: null, incarnation: null, command: '', type: 'x.y' },
-    ...{ at: '2026-01-01T00:00:00.000Z', events: [], ...more },
+    ...{ shard: 1, position, entity: 'a', seq: 1, epoch: 1, at: 1_000, ...more },
   })
   const epoch = (position: number, number: number) =>
     row(position, { entity: '0'.repeat(32), epoch: number, seq: number })
-  const problemsOf = (rows: Parameters<ShardVerifier['take']>[0]): readonly string[] => {
+  const problemsOf = (rows: readonly VerifiedRow[]): readonly string[] => {
     const verifier = new ShardVerifier('1')
-    verifier.take(rows)
+    for (const each of rows) verifier.take(each)
     return verifier.problems.map((problem) => problem.replace('shard 1, ', ''))
   }
 
@@ -368,7 +367,7 @@ describe('journal verify', () => {
     ['position 1: the record of epoch 1 names epoch 2', [row(1, { entity: '0'.repeat(32), seq: 2 })]],
     [
       'position 3: its time is before that of the decision before it',
-      [epoch(1, 1), row(2), row(3, { seq: 2, at: '2025' })],
+      [epoch(1, 1), row(2), row(3, { seq: 2, at: 999 })],
     ],
   ])('finds "%s"', (problem, rows) => {
     expect(problemsOf(rows)).toEqual([problem])

@@ -1,8 +1,14 @@
 /** `payment show`, `journal show`, `journal verify`. */
+import { readFileSync } from 'node:fs'
+import { shardCount } from '../../domain/ids.ts'
 import type { DecisionView } from '../../gateway/operator/routes/journal.ts'
 import type { ClusterSummary } from '../../gateway/operator/views.ts'
+import type { ChainHead } from '../../persistence/journal-chain-proof.ts'
+import { maskSecrets } from '../../runtime/log.ts'
 import type { CommandContext } from './context.ts'
+import { namedDatabases, provedDatabases } from './databases.ts'
 import { CliError, exitCodes } from './errors.ts'
+import { headsIn, proveJournal } from './journal-proof.ts'
 import { ShardVerifier } from './journal-verify.ts'
 import { plain, table, whole } from './output.ts'
 import { webhooksOf, webhookTable } from './unknown-commands.ts'
@@ -62,40 +68,118 @@ function decisionTable(decisions: readonly DecisionView[]): string {
   ])
 }
 
-/** Reads whole shards and checks what docs/journal-format.md promises of them. Exit 1 where anything is wrong. */
-export async function verifyJournal(context: CommandContext, only: readonly string[]): Promise<void> {
-  const { client, json, out, err, isTerminal } = context
-  const cluster = await client.get<ClusterSummary>('/cluster')
-  const shards = only.length > 0 ? only : Array.from({ length: cluster.shards.total }, (_, shard) => String(shard))
-  const problems: string[] = []
-  let rows = 0
-  let entities = 0
-  for (const shard of shards) {
-    const verifier = new ShardVerifier(shard)
-    for await (const page of pages(client, `/shards/${encodeURIComponent(shard)}/journal`)) verifier.take(page)
-    rows += verifier.rows
-    entities += verifier.entities
-    problems.push(...verifier.problems)
+export interface VerifyOptions {
+  /** File with the heads that an earlier run printed. */
+  readonly against?: string
+}
+
+/**
+ * Checks what docs/journal-format.md promises. Exit 1 where anything is wrong. Where databases are named it reads them and
+ * proves the hash chain too; else it reads through the operators' API, which shows rows and no bytes.
+ */
+export async function verifyJournal(
+  context: CommandContext,
+  only: readonly string[],
+  { against }: VerifyOptions,
+): Promise<void> {
+  const { json, out, err, isTerminal } = context
+  const shards = only.length === 0 ? undefined : new Set(only.map(shardOf))
+  const progress = (shard: number, rows: number): void => {
     if (isTerminal && !json) err(`\r\u001b[Kshard ${shard}: ${whole(rows)} rows verified`)
   }
-  if (isTerminal && !json) err('\r\u001b[K')
-  const result = {
-    shards: shards.length,
-    rows,
-    entities,
-    problems: problems.slice(0, problemsMax),
-    problem_count: problems.length,
+  const databases = against === undefined ? namedDatabases(context) : provedDatabases(context)
+  const scope = {
+    ...(shards !== undefined && { shards }),
+    ...(against !== undefined && { kept: readHeads(against) }),
+    progress,
   }
-  if (json) out(`${JSON.stringify(result)}\n`)
+  const proof =
+    databases === undefined
+      ? { ...(await verifyThroughApi(context.client, scope)), sealed: null, heads: null }
+      : await asked(proveJournal({ databases, ...scope }))
+  if (isTerminal && !json) err('\r\u001b[K')
+  const { problems } = proof
+  if (json)
+    out(`${JSON.stringify({ ...proof, problems: problems.slice(0, problemsMax), problem_count: problems.length })}\n`)
   else {
-    out(`${whole(rows)} rows of ${whole(entities)} entities in ${shards.length} shards\n`)
-    for (const problem of result.problems) out(`  ${problem}\n`)
+    out(`${whole(proof.rows)} rows of ${whole(proof.entities)} entities in ${proof.shards} shards\n`)
+    for (const problem of problems.slice(0, problemsMax)) out(`  ${problem}\n`)
     if (problems.length === 0) out('positions gapless, sequences contiguous, epochs never fall\n')
+    out(chainLine(proof.rows, proof.sealed))
   }
   if (problems.length === 0) return
   throw new CliError(exitCodes.failed, `the journal breaks its promises at ${problems.length} places`, {
     fix: 'stop writing to it, and keep a copy: docs/journal-format.md says what must hold',
   })
+}
+
+function chainLine(rows: number, sealed: number | null): string {
+  if (sealed === null) return 'the hash chain was not read: set DATABASE_URL to prove it\n'
+  const behind = rows === sealed ? '' : `, ${whole(rows - sealed)} are not sealed yet`
+  return `${whole(sealed)} rows compared with the hash chain${behind}\n`
+}
+
+function shardOf(text: string): number {
+  const shard = Number(text)
+  if (/^\d{1,4}$/.test(text) && shard < shardCount) return shard
+  throw new CliError(exitCodes.usage, `there is no shard ${plain(text)}`, { fix: `shards are 0 to ${shardCount - 1}` })
+}
+
+function readHeads(path: string): ReadonlyMap<number, ChainHead> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new CliError(exitCodes.usage, `${path} cannot be read`, { cause })
+  }
+  const heads = headsIn(text)
+  if (heads !== undefined) return heads
+  throw new CliError(exitCodes.usage, `${path} holds no heads of the chain`, {
+    fix: 'give what shardpay journal verify --json has printed',
+  })
+}
+
+/** @throws {CliError} where a database did not answer to the end. */
+async function asked<Result>(proof: Promise<Result>): Promise<Result> {
+  try {
+    return await proof
+  } catch (cause) {
+    const why = maskSecrets(cause instanceof Error ? cause.message : String(cause))
+    throw new CliError(exitCodes.unreachable, `the journal could not be read to its end: ${why}`, {
+      fix: 'check the database and its migrations; nothing is proved',
+      cause,
+    })
+  }
+}
+
+interface Verified {
+  readonly shards: number
+  readonly rows: number
+  readonly entities: number
+  readonly problems: readonly string[]
+}
+
+async function verifyThroughApi(
+  client: CommandContext['client'],
+  {
+    shards,
+    progress,
+  }: { readonly shards?: ReadonlySet<number>; readonly progress: (shard: number, rows: number) => void },
+): Promise<Verified> {
+  const total = (await client.get<ClusterSummary>('/cluster')).shards.total
+  const verified = { shards: 0, rows: 0, entities: 0, problems: [] as string[] }
+  for (const shard of shards ?? Array.from({ length: total }, (_, each) => each)) {
+    const verifier = new ShardVerifier(String(shard))
+    for await (const page of pages(client, `/shards/${shard}/journal`)) {
+      for (const row of page) verifier.take({ ...row, at: Date.parse(row.at) })
+    }
+    verified.shards += 1
+    verified.rows += verifier.rows
+    verified.entities += verifier.entities
+    verified.problems.push(...verifier.problems)
+    progress(shard, verified.rows)
+  }
+  return verified
 }
 
 async function* pages(client: CommandContext['client'], path: string): AsyncGenerator<readonly DecisionView[]> {

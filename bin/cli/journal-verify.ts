@@ -1,5 +1,15 @@
 /** What must hold of one shard's rows (docs/journal-format.md), checked as they come, in order of position. Pure. */
-import type { DecisionView } from '../../gateway/operator/routes/journal.ts'
+
+/** What of a row is checked here, wherever it was read. */
+export interface VerifiedRow {
+  readonly shard: number
+  readonly position: number
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  /** Unix milliseconds. */
+  readonly at: number
+}
 
 const epochEntity = '0'.repeat(32)
 
@@ -7,7 +17,7 @@ export class ShardVerifier {
   readonly problems: string[] = []
   rows = 0
   readonly #shard: string
-  readonly #last = new Map<string, { readonly seq: number; readonly at: string }>()
+  readonly #last = new Map<string, { readonly seq: number; readonly at: number }>()
   #epoch = 0
 
   constructor(shard: string) {
@@ -18,11 +28,7 @@ export class ShardVerifier {
     return this.#last.size
   }
 
-  take(rows: readonly DecisionView[]): void {
-    for (const row of rows) this.#row(row)
-  }
-
-  #row(row: DecisionView): void {
+  take(row: VerifiedRow): void {
     const { position, epoch, entity, seq, at } = row
     this.rows += 1
     if (String(row.shard) !== this.#shard) this.#problem(row, `it is of shard ${row.shard}`)
@@ -42,7 +48,7 @@ export class ShardVerifier {
     this.#last.set(entity, { seq, at })
   }
 
-  #problem({ position }: DecisionView, what: string): void {
+  #problem({ position }: VerifiedRow, what: string): void {
     this.problems.push(`shard ${this.#shard}, position ${position}: ${what}`)
   }
 }

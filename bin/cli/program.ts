@@ -1,13 +1,13 @@
 /**
- * The commands of `shardpay`, their options and examples. It speaks to the operators' API alone, `doctor` apart. Names, exit
- * codes and the members of `--json` are permanent; texts for people are not.
+ * The commands of `shardpay`, their options and examples. It speaks to the operators' API; `doctor` asks the
+ * surroundings, and proofs read the databases. Names, exit codes and the members of `--json` are permanent; texts for people are not.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { actions, drain, move, nodes, pin, shards, status, undrain } from './cluster-commands.ts'
 import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
 import { doctor } from './doctor.ts'
 import { CliError, type ExitCode, exitCodes } from './errors.ts'
-import { showJournal, showPayment, verifyJournal } from './journal-commands.ts'
+import { showJournal, showPayment, type VerifyOptions, verifyJournal } from './journal-commands.ts'
 import {
   addConnection,
   changeConnection,
@@ -20,7 +20,7 @@ import {
   revokeKey,
 } from './merchant-commands.ts'
 import { OperatorClient } from './operator-client.ts'
-import { connectionOf } from './settings.ts'
+import { type Connection, connectionOf } from './settings.ts'
 import { decideUnknown, listUnknowns, listWebhooks, type ResolveOptions, resolveUnknown } from './unknown-commands.ts'
 
 type WithReason = { readonly reason?: string }
@@ -76,14 +76,18 @@ function buildProgram(surroundings: Surroundings): Command {
 
   const contextOf: ContextOf = (command, role) => {
     const options = command.opts<CommonOptions>()
-    const connection = connectionOf(surroundings, options, role)
+    // asked for where it is used: a proof reads databases and needs no cluster
+    let known: Connection | undefined
+    const connection = (): Connection => (known ??= connectionOf(surroundings, options, role))
     return {
       ...surroundings,
-      client: new OperatorClient(connection),
+      get client() {
+        return new OperatorClient(connection())
+      },
       json: options.json === true,
       reason(given) {
         if (given !== undefined) return given
-        if (connection.isDevelopment) return 'development'
+        if (connection().isDevelopment) return 'development'
         throw new CliError(exitCodes.usage, 'an action needs its reason', {
           fix: '--reason "…", kept for ever with it',
         })
@@ -150,12 +154,17 @@ function buildProgram(surroundings: Surroundings): Command {
   add(journal, 'show', 'Decisions of one entity.', ['journal show pay_…', 'journal show mer_a --json'])
     .argument('<entity>', 'a payment, a merchant, psp-connections, operator-log:<day>, or 32 hexadecimal digits')
     .action((entity: string, _options, command: Command) => showJournal(contextOf(command), entity))
-  add(journal, 'verify', 'Reads whole shards: positions gapless, sequences contiguous, epochs never falling.', [
+  add(journal, 'verify', 'Proves whole shards: gapless, contiguous, epochs never falling, and the hash chain.', [
     'journal verify',
     'journal verify 17 18',
+    'journal verify --json > heads.json',
+    'journal verify --against heads.json',
   ])
     .argument('[shards...]', 'all of them where none is named')
-    .action((only: string[], _options, command: Command) => verifyJournal(contextOf(command), only))
+    .option('--against <file>', 'what --json printed earlier: the chain must still have the heads it had then')
+    .action((only: string[], options: VerifyOptions, command: Command) =>
+      verifyJournal(contextOf(command), only, options),
+    )
 
   unknownCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)
