@@ -158,8 +158,8 @@ CREATE INDEX transfer_merchant ON read.transfer (merchant, live, currency, poste
 CREATE TABLE read.balance (
   debits numeric NOT NULL CHECK (debits >= 0),
   credits numeric NOT NULL CHECK (credits >= 0),
-  reserved_debits numeric NOT NULL CHECK (reserved_debits >= 0),
-  reserved_credits numeric NOT NULL CHECK (reserved_credits >= 0),
+  reserved_debits numeric NOT NULL,
+  reserved_credits numeric NOT NULL,
   shard integer NOT NULL CHECK (shard BETWEEN 0 AND 1023),
   live boolean NOT NULL,
   merchant text NOT NULL CHECK (merchant <> ''),
@@ -172,7 +172,8 @@ COMMENT ON TABLE read.balance IS
   'Sums of read.transfer by account and shard, written with them in one transaction: at every instant both add up. A balance is '
   'the sum over shards of debits less credits, or the other way round, by the account''s type.';
 COMMENT ON COLUMN read.balance.debits IS 'Posted, as are credits.';
-COMMENT ON COLUMN read.balance.reserved_debits IS 'Pending less released, as are reserved_credits.';
+COMMENT ON COLUMN read.balance.reserved_debits IS
+  'Pending less released, as are reserved_credits. Unchecked, though never below zero: a check would look at a change before it is added.';
 COMMENT ON COLUMN read.balance.shard IS
   'A part of the account: owners of different shards never wait for each other''s rows, and each shard can be proved alone.';
 
@@ -234,6 +235,7 @@ REVOKE UPDATE, DELETE, TRUNCATE ON read.transfer FROM PUBLIC, CURRENT_USER;
 GRANT SELECT ON read.payment, read.refund, read.dispute, read.balance, read.transfer TO shardpay_reader, shardpay_auditor;
 
 GRANT SELECT, UPDATE (position, epoch) ON shard_cursor TO shardpay_projector;
+GRANT SELECT (consumer, position) ON shard_cursor TO shardpay_reader;
 GRANT SELECT ON shard_owner TO shardpay_projector;
 GRANT SELECT (shard, position) ON journal TO shardpay_projector;
 
