@@ -83,7 +83,7 @@ export async function verifyJournal(
   { against }: VerifyOptions,
 ): Promise<void> {
   const { json, out, err, isTerminal } = context
-  const shards = only.length === 0 ? undefined : new Set(only.map(shardOf))
+  const shards = shardsOf(only)
   const progress = (shard: number, rows: number): void => {
     if (isTerminal && !json) err(`\r\u001b[Kshard ${shard}: ${whole(rows)} rows verified`)
   }
@@ -119,6 +119,11 @@ function chainLine(rows: number, sealed: number | null): string {
   return `${whole(sealed)} rows compared with the hash chain${behind}\n`
 }
 
+/** Undefined where none are named. @throws {CliError} where one cannot be. */
+export function shardsOf(texts: readonly string[]): ReadonlySet<number> | undefined {
+  return texts.length === 0 ? undefined : new Set(texts.map(shardOf))
+}
+
 function shardOf(text: string): number {
   const shard = Number(text)
   if (/^\d{1,4}$/.test(text) && shard < shardCount) return shard
@@ -140,12 +145,12 @@ function readHeads(path: string): ReadonlyMap<number, ChainHead> {
 }
 
 /** @throws {CliError} where a database did not answer to the end. */
-async function asked<Result>(proof: Promise<Result>): Promise<Result> {
+export async function asked<Result>(proof: Promise<Result>): Promise<Result> {
   try {
     return await proof
   } catch (cause) {
     const why = maskSecrets(cause instanceof Error ? cause.message : String(cause))
-    throw new CliError(exitCodes.unreachable, `the journal could not be read to its end: ${why}`, {
+    throw new CliError(exitCodes.unreachable, `a database could not be read to the end: ${why}`, {
       fix: 'check the database and its migrations; nothing is proved',
       cause,
     })

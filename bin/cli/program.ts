@@ -8,6 +8,7 @@ import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
 import { doctor } from './doctor.ts'
 import { CliError, type ExitCode, exitCodes } from './errors.ts'
 import { showJournal, showPayment, type VerifyOptions, verifyJournal } from './journal-commands.ts'
+import { verifyLedger } from './ledger-commands.ts'
 import {
   addConnection,
   changeConnection,
@@ -165,6 +166,14 @@ function buildProgram(surroundings: Surroundings): Command {
     .action((only: string[], options: VerifyOptions, command: Command) =>
       verifyJournal(contextOf(command), only, options),
     )
+
+  const ledger = program.command('ledger').description('The books: what they say, and whether they are true.')
+  add(ledger, 'verify', 'Proves that journal, transfers, balances and payments agree. Reads the databases.', [
+    'ledger verify',
+    'ledger verify 17 --json',
+  ])
+    .argument('[shards...]', 'all of them where none is named')
+    .action((only: string[], _options, command: Command) => verifyLedger(contextOf(command), only))
 
   unknownCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)

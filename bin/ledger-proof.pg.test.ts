@@ -1,0 +1,131 @@
+import { Client } from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { capture, create, day, merchantId, refund, says, succeeded } from '../domain/payment/testing/fixtures.ts'
+import { given, idOf, later, nothing } from '../domain/payment/testing/scenario.ts'
+import { storeHistory } from '../test/support/ledger-fixture.ts'
+import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
+import { proveLedger } from './ledger-proof.ts'
+
+const pending = given(nothing(), create())
+const capturing = given(later(given(pending, says(idOf(pending, 'att'), succeeded())), day), capture())
+const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded()))
+const refunding = given(later(captured, day), refund(60))
+const refunded = given(refunding, says(idOf(refunding, 're'), succeeded(60)))
+
+let database: TestDatabase
+let admin: Client
+let shard: number
+let entity: string
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  admin = new Client({ connectionString: database.url })
+  await admin.connect()
+  ;({ shard, entity } = await storeHistory(admin, refunded))
+})
+
+afterEach(async () => {
+  await admin.end()
+  await database.drop()
+})
+
+const prove = (shards?: ReadonlySet<number>) =>
+  proveLedger({
+    databases: [{ url: database.url, first: 0, last: 1_023 }],
+    ...(shards !== undefined && { shards }),
+  })
+
+async function planted(...statements: readonly string[]): Promise<readonly string[]> {
+  for (const statement of statements) await admin.query(statement)
+  return (await prove(new Set([shard]))).problems
+}
+
+test('books that follow the journal are proved, all shards or some', async () => {
+  const proved = { payments: 1, transfers: refunded.rows.flatMap(({ transfers }) => transfers).length, problems: [] }
+  expect(await prove()).toEqual({ shards: 1_024, ...proved })
+  expect(await prove(new Set([shard]))).toEqual({ shards: 1, ...proved })
+  expect(await prove(new Set([(shard + 1) % 1_024]))).toEqual({ shards: 1, payments: 0, transfers: 0, problems: [] })
+})
+
+test('what the read side does not know yet is left out', async () => {
+  await admin.query(`INSERT INTO journal SELECT position + 1, at, shard, seq + 1, epoch, entity, command, type, data
+    FROM journal WHERE shard = ${shard} ORDER BY position DESC LIMIT 1`)
+  expect((await prove()).problems).toEqual([])
+})
+
+describe('what was planted past all rights is found:', () => {
+  const last = refunded.rows.length
+  const key = () => `shard ${shard}, position ${last}, transfer 1:`
+  const where = () => `WHERE shard = ${shard} AND position = ${last} AND n = 1`
+  const balance = (account: string) => `shard ${shard}, ${account} of ${merchantId} (test, first, EUR):`
+
+  test('a changed amount, in the transfer and in the balances it no longer comes to', async () => {
+    expect(await planted(`UPDATE read.transfer SET amount = 61 ${where()}`)).toEqual([
+      `${key()} amount is 61, the journal says 60`,
+      `${balance('merchant_payable')} the balance is 60 debit, 100 credit, 0 and 0 reserved, its transfers come to 61 debit, 100 credit, 0 and 0 reserved`,
+      `${balance('psp_receivable')} the balance is 100 debit, 60 credit, 0 and 0 reserved, its transfers come to 100 debit, 61 credit, 0 and 0 reserved`,
+    ])
+  })
+
+  test.each([
+    ['merchant', `'mer_2'`, 'mer_2', merchantId],
+    ['debit', `'suspense'`, 'suspense', 'merchant_payable'],
+    ['connection', `'second'`, 'second', 'first'],
+    ['live', 'true', 'true', 'false'],
+  ])('another %s', async (member, sql, now, before) => {
+    expect(await planted(`UPDATE read.transfer SET ${member} = ${sql} ${where()}`)).toContain(
+      `${key()} ${member} is ${now}, the journal says ${before}`,
+    )
+  })
+
+  test('a removed transfer', async () => {
+    expect(await planted(`DELETE FROM read.transfer ${where()}`)).toContain(
+      `${key()} is missing: merchant_payable to psp_receivable, 60 EUR`,
+    )
+  })
+
+  test('a doubled transfer, in another month or behind the last', async () => {
+    const columns = 'amount, shard, live, entity, merchant, currency, debit, credit, phase, connection, operation'
+    const copy = (position: string, n: string, at: string) =>
+      `INSERT INTO read.transfer (position, n, posted_at, ${columns}) SELECT ${position}, ${n}, ${at}, ${columns} FROM read.transfer ${where()}`
+    expect(await planted(copy('position', 'n', 'posted_at + 1'))).toContain(`${key()} is there twice`)
+    expect(await planted(copy('position + 1', 'n', 'posted_at'))).toContain(
+      `shard ${shard}, position ${last + 1}, transfer 1: is not in the journal, as far as the ledger follows it`,
+    )
+  })
+
+  test('a changed balance, which is no longer zero in sum either', async () => {
+    expect(
+      await planted(
+        `UPDATE read.balance SET credits = credits - 1 WHERE shard = ${shard} AND account = 'merchant_payable'`,
+      ),
+    ).toEqual([
+      `${balance('merchant_payable')} the balance is 60 debit, 99 credit, 0 and 0 reserved, its transfers come to 60 debit, 100 credit, 0 and 0 reserved`,
+      `shard ${shard}, EUR: debits less credits are 1, reserved 0, and not zero`,
+    ])
+  })
+
+  test('a removed balance', async () => {
+    expect((await planted(`DELETE FROM read.balance WHERE account = 'auth_hold'`)).length).toBe(1)
+  })
+
+  test.each([
+    ['captured', 99, 100],
+    ['refunded', 0, 60],
+    ['seq', 1, last],
+  ])('a payment’s row that shows another %s', async (member, now, before) => {
+    expect(await planted(`UPDATE read.payment SET ${member} = ${now}`)).toEqual([
+      `shard ${shard}, payment ${entity}: ${member} is ${now}, the journal says ${before}`,
+    ])
+  })
+
+  test('a payment without a row', async () => {
+    expect(await planted('DELETE FROM read.payment')).toEqual([`shard ${shard}, payment ${entity}: it has no row`])
+  })
+
+  test('a decision that cannot be read', async () => {
+    expect(await planted(`UPDATE journal SET data = '\\xc1' WHERE shard = ${shard} AND position = 1`)).toContainEqual(
+      expect.stringContaining(`shard ${shard}, position 1: the decision cannot be folded`),
+    )
+  })
+})

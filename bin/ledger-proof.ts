@@ -1,0 +1,68 @@
+/**
+ * Proves the ledger against the journal: fold(journal) = transfers = balances = payments' rows, shard by shard, as of one
+ * moment per database. What the read side does not know yet is left out: it is as far as its cursor says.
+ */
+import { decodeDecision } from '../actors/codec.ts'
+import { ShardBooks } from '../domain/ledger/proof.ts'
+import type { PaymentEvent } from '../domain/payment/events.ts'
+import { ProofSnapshot } from '../persistence/journal-chain-reading.ts'
+import type { JournalDatabase } from '../persistence/journal-databases.ts'
+import { balanceProblems, postedTransfers, readPositions, shownPayments } from '../persistence/ledger-reading.ts'
+
+export interface LedgerProof {
+  readonly shards: number
+  readonly payments: number
+  readonly transfers: number
+  readonly problems: readonly string[]
+}
+
+export interface LedgerProofScope {
+  readonly databases: readonly JournalDatabase[]
+  /** Default: all. */
+  readonly shards?: ReadonlySet<number>
+  readonly progress?: (shard: number, transfers: number) => void
+}
+
+/** @throws where a database cannot be read. */
+export async function proveLedger({ databases, shards, progress }: LedgerProofScope): Promise<LedgerProof> {
+  const proof = { shards: 0, payments: 0, transfers: 0, problems: [] as string[] }
+  for (const { url, first, last } of databases) {
+    const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index)
+    const asked = numbers.filter((shard) => shards?.has(shard) !== false)
+    if (asked.length === 0) continue
+    const snapshot = await ProofSnapshot.open(url)
+    try {
+      const positions = await readPositions(snapshot.client, { first, last })
+      for (const shard of asked) {
+        const books = await readBooks(snapshot, shard, positions.get(shard) ?? 0)
+        proof.shards += 1
+        proof.payments += books.payments
+        proof.transfers += books.transfers
+        proof.problems.push(...books.problems)
+        progress?.(shard, proof.transfers)
+      }
+      const ranges = shards === undefined ? [{ first, last }] : asked.map((shard) => ({ first: shard, last: shard }))
+      for (const range of ranges) proof.problems.push(...(await balanceProblems(snapshot.client, range)))
+    } finally {
+      await snapshot.close()
+    }
+  }
+  return proof
+}
+
+async function readBooks(snapshot: ProofSnapshot, shard: number, until: number): Promise<ShardBooks> {
+  const books = new ShardBooks(shard, until)
+  await snapshot.rows(shard, ({ position, entity, seq, epoch, at, type, data }) => {
+    if (!type.startsWith('payment.') || position > until) return
+    try {
+      books.decided({ position, entity, seq, epoch, at, ...decodeDecision<PaymentEvent>(data, null) })
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      books.problems.push(`shard ${shard}, position ${position}: the decision cannot be folded: ${why}`)
+    }
+  })
+  await postedTransfers(snapshot.client, shard, (row) => books.posted(row))
+  await shownPayments(snapshot.client, shard, (row) => books.shown(row))
+  books.end()
+  return books
+}

@@ -1,0 +1,159 @@
+/**
+ * Proves the books of one shard: what its journal says was posted is what the ledger holds, transfer by transfer, and what
+ * the payments' rows show is the fold of their decisions.
+ *
+ * The order of calls is that of the data: every decision in order of position, then every stored transfer in order of
+ * (position, n), then every payment's row, then `end`. Guarantees: pure; a transfer that is missing, doubled or differs in
+ * anything is named. Leaves to others: reading, the balances (sums of transfers, persistence/ledger-reading.ts), and whether
+ * the journal itself is unchanged (its hash chain).
+ */
+import { amounts, statusOf } from '../payment/derive.ts'
+import type { PaymentEvent } from '../payment/events.ts'
+import { applyDecision } from '../payment/evolve.ts'
+import type { Payment } from '../payment/state.ts'
+import type { Transfer } from './transfer.ts'
+
+/** A payment's decision, out of the journal. */
+export interface Decided {
+  readonly position: number
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly events: readonly PaymentEvent[]
+  readonly transfers: readonly Transfer[]
+}
+
+/** A transfer as the ledger holds it. */
+export interface Posted {
+  readonly position: number
+  readonly n: number
+  readonly postedAt: number
+  readonly entity: string
+  readonly merchant: string
+  readonly live: boolean
+  readonly currency: string
+  readonly debit: string
+  readonly credit: string
+  readonly amount: number
+  readonly phase: string
+  readonly connection: string
+  readonly operation: string
+}
+
+/** A payment as lists show it. */
+export interface Shown {
+  readonly entity: string
+  readonly seq: number
+  readonly status: string
+  readonly authorized: number
+  readonly captured: number
+  readonly refunded: number
+  readonly disputed: number
+}
+
+const postedMembers = [
+  ...(['postedAt', 'entity', 'merchant', 'live', 'currency'] as const),
+  ...(['debit', 'credit', 'amount', 'phase', 'connection', 'operation'] as const),
+]
+const shownMembers = ['seq', 'status', 'authorized', 'captured', 'refunded', 'disputed'] as const
+
+export class ShardBooks {
+  readonly problems: string[] = []
+  /** Of the journal, as are payments. */
+  transfers = 0
+  readonly #shard: number
+  readonly #until: number
+  readonly #payments = new Map<string, Payment>()
+  readonly #expected: Posted[] = []
+  /** Index of the next expected transfer that has not been met. */
+  #next = 0
+  #last: Posted | undefined
+  readonly #seen = new Set<string>()
+
+  /** @param until the position that the read side has followed the journal to. */
+  constructor(shard: number, until: number) {
+    this.#shard = shard
+    this.#until = until
+  }
+
+  get payments(): number {
+    return this.#payments.size
+  }
+
+  decided({ position, entity, seq, epoch, at, events, transfers }: Decided): void {
+    if (position > this.#until) return
+    const state = applyDecision(this.#payments.get(entity), events, { seq, epoch, at })
+    this.#payments.set(entity, state)
+    this.transfers += transfers.length
+    const { merchant, mode, currency } = state
+    for (const [n, { debit, credit, amountMinor, phase, connection, operationId }] of transfers.entries()) {
+      this.#expected.push({
+        ...{ position, n, postedAt: at, entity, merchant, live: mode === 'live', currency },
+        ...{ debit, credit, amount: amountMinor, phase, connection },
+        // a database takes no text with a zero byte
+        operation: operationId.replaceAll('\0', ''),
+      })
+    }
+  }
+
+  posted(row: Posted): void {
+    for (let wanted = this.#wanted(); wanted !== undefined && order(wanted, row) < 0; wanted = this.#wanted()) {
+      this.#missing(wanted)
+      this.#next += 1
+    }
+    const wanted = this.#wanted()
+    if (wanted !== undefined && order(wanted, row) === 0) {
+      for (const member of postedMembers) {
+        if (row[member] === wanted[member]) continue
+        this.#problem(row, `${member} is ${String(row[member])}, the journal says ${String(wanted[member])}`)
+      }
+      this.#next += 1
+    } else if (this.#last !== undefined && order(this.#last, row) === 0) this.#problem(row, 'is there twice')
+    else this.#problem(row, 'is not in the journal, as far as the ledger follows it')
+    this.#last = row
+  }
+
+  shown(row: Shown): void {
+    const state = this.#payments.get(row.entity)
+    const about = (what: string): void =>
+      void this.problems.push(`shard ${this.#shard}, payment ${row.entity}: ${what}`)
+    if (this.#seen.has(row.entity)) about('its row is there twice')
+    this.#seen.add(row.entity)
+    if (state === undefined) return about('its row is of no payment in the journal')
+    const { authorized, captured, refunded, disputed } = amounts(state)
+    const folded: Omit<Shown, 'entity'> = {
+      ...{ seq: state.seq, status: statusOf(state), authorized, captured, refunded, disputed },
+    }
+    for (const member of shownMembers) {
+      if (row[member] !== folded[member]) about(`${member} is ${row[member]}, the journal says ${folded[member]}`)
+    }
+  }
+
+  end(): void {
+    for (const wanted of this.#expected.slice(this.#next)) this.#missing(wanted)
+    this.#next = this.#expected.length
+    for (const entity of this.#payments.keys()) {
+      if (!this.#seen.has(entity)) this.problems.push(`shard ${this.#shard}, payment ${entity}: it has no row`)
+    }
+  }
+
+  #wanted(): Posted | undefined {
+    return this.#expected[this.#next]
+  }
+
+  #missing(wanted: Posted): void {
+    const { debit, credit, amount, currency } = wanted
+    this.#problem(wanted, `is missing: ${debit} to ${credit}, ${amount} ${currency}`)
+  }
+
+  #problem({ position, n }: Posted, what: string): void {
+    this.problems.push(`shard ${this.#shard}, position ${position}, transfer ${n}: ${what}`)
+  }
+}
+
+/** By the transfer's key. */
+function order(a: Posted, b: Posted): number {
+  return a.position - b.position || a.n - b.n
+}
