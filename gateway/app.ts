@@ -11,22 +11,32 @@ import { createSecretKey } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { httpLimits, rateLimits } from '../runtime/limits.ts'
 import { authenticate } from './authentication.ts'
+import { CursorMac } from './cursor-mac.ts'
 import type { Edge, GatewayDeps } from './deps.ts'
 import { buildEdge } from './http-edge.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { collectRoutes, documentRoutes } from './openapi.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { noReads } from './read-port.ts'
+import { balanceRoute } from './routes/balance.ts'
+import { disputeRoutes } from './routes/disputes.ts'
 import { healthRoutes } from './routes/health.ts'
+import { ledgerRoutes } from './routes/ledger.ts'
 import { paymentHistoryRoutes } from './routes/payment-history.ts'
 import { paymentRoutes } from './routes/payments.ts'
+import { paymentsListRoutes } from './routes/payments-list.ts'
+import { refundsListRoute } from './routes/refunds-list.ts'
 import { refundRoutes } from './routes/refunds.ts'
 import { shopperReturnRoute } from './routes/shopper-return.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
 
 export function buildApp(deps: GatewayDeps): FastifyInstance {
+  const idKey = createSecretKey(deps.idKey)
   const edge: Edge = {
     ...deps,
-    idKey: createSecretKey(deps.idKey),
+    idKey,
+    cursors: new CursorMac(idKey),
+    reads: deps.reads ?? noReads,
     keySecret: createSecretKey(deps.keySecret),
     errorDocsUrl: deps.errorDocsUrl ?? 'docs/errors.md',
     keyReusedStatus: deps.keyReusedStatus ?? 422,
@@ -44,8 +54,13 @@ export function buildApp(deps: GatewayDeps): FastifyInstance {
   collectRoutes(app)
   app.register((routes, _options, done) => {
     paymentRoutes(routes, edge)
+    paymentsListRoutes(routes, edge)
     paymentHistoryRoutes(routes, edge)
     refundRoutes(routes, edge)
+    refundsListRoute(routes, edge)
+    disputeRoutes(routes, edge)
+    balanceRoute(routes, edge)
+    ledgerRoutes(routes, edge)
     shopperReturnRoute(routes, edge)
     healthRoutes(routes, edge)
     documentRoutes(routes)

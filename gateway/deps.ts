@@ -10,9 +10,11 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { Random } from '../runtime/random.ts'
 import type { Scope } from './api-key.ts'
 import type { ApiVersion } from './api-version.ts'
+import type { CursorMac } from './cursor-mac.ts'
 import type { ErrorCode } from './errors.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { RateLimiter, RateLimits } from './rate-limit.ts'
+import type { MerchantReads } from './read-port.ts'
 import type { WebhookReceivers } from './webhooks/receivers.ts'
 
 export interface Readiness {
@@ -30,6 +32,8 @@ export interface RequestTimeouts {
 export interface GatewayDeps {
   readonly router: Router
   readonly directory: MerchantDirectory
+  /** What lists, balances and the ledger are read from; default: they answer that they cannot be read. */
+  readonly reads?: MerchantReads
   /** The cluster's secret that payment ids are derived with. */
   readonly idKey: Uint8Array
   /** The secret that API keys are hashed with. */
@@ -59,6 +63,8 @@ export interface Edge extends Omit<GatewayDeps, 'idKey' | 'keySecret' | 'metrics
   readonly keySecret: KeyObject
   readonly errorDocsUrl: string
   readonly keyReusedStatus: 400 | 422
+  readonly reads: MerchantReads
+  readonly cursors: CursorMac
   readonly rateLimiter: RateLimiter
   readonly metrics: GatewayMetrics
 }
@@ -90,6 +96,8 @@ declare module 'fastify' {
     bodyOptional?: boolean
     /** The route reads its body itself, of whatever content type. */
     rawBody?: boolean
+    /** Its answer says as of when it is, and has no version. */
+    projected?: boolean
     /** What the document of the API says the route can answer. */
     errors?: readonly ErrorCode[]
   }

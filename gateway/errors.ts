@@ -42,10 +42,12 @@ type EdgeCode =
   | 'route_not_found'
   | 'method_not_allowed'
   | 'refund_not_found'
+  | 'dispute_not_found'
   | 'idempotency_key_in_use'
   | 'acceptance_unknown'
   | 'not_accepted'
   | 'service_unavailable'
+  | 'read_unavailable'
   | 'configuration_unavailable'
   | 'internal_error'
 
@@ -315,6 +317,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // What the payment allows
   payment_not_found: entry(404, 'invalid_request_error', 'No such payment', 'There is no payment with this id.'),
   refund_not_found: entry(404, 'invalid_request_error', 'No such refund', 'There is no refund with this id.'),
+  dispute_not_found: entry(404, 'invalid_request_error', 'No such dispute', 'There is no dispute with this id.'),
   payment_unexpected_state: conflict('Unexpected state', 'The payment’s present state does not allow this.'),
   operation_in_progress: conflict('Operation in progress', 'Another operation of this payment has to end first.', {
     retryable: true,
@@ -382,6 +385,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'The request was not accepted. Repeating it with the same idempotency key is safe.',
   ),
   service_unavailable: unavailable('Temporarily unavailable', 'The request cannot be answered right now.'),
+  read_unavailable: unavailable(
+    'Lists unavailable',
+    'Lists, balances and the ledger cannot be read right now. Payments can be made, and read by their ids.',
+  ),
   configuration_unavailable: unavailable(
     'Temporarily unavailable',
     'The account’s configuration cannot be read right now. The request was not accepted.',

@@ -22,6 +22,10 @@ export const noExpansion: Expansion = Object.freeze({})
 export const paymentTree: ExpandTree = { latest_attempt: {}, captures: {}, refunds: {}, disputes: {} }
 export const refundTree: ExpandTree = { payment: paymentTree }
 
+/** A list's paths begin with `data`, as they name members of its items. */
+export const paymentListTree: ExpandTree = { data: paymentTree }
+export const refundListTree: ExpandTree = { data: refundTree }
+
 export type ExpandResult =
   | { readonly ok: true; readonly expansion: Expansion }
   | { readonly ok: false; readonly refusal: Refusal }

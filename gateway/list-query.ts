@@ -59,7 +59,7 @@ export const PaymentsQuery = closedObject({
   ...created,
   ...currency,
   merchant_reference: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 100, description: 'Your own name for it.' }),
+    Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000]*$', description: 'Your own name for it.' }),
   ),
   psp: Type.Optional(
     Type.String({ pattern: '^[a-z0-9_-]{1,63}$', description: 'The PSP of its newest attempt, such as `stripe`.' }),
@@ -69,8 +69,8 @@ export const PaymentsQuery = closedObject({
 } satisfies TProperties)
 export type PaymentsQuery = Static<typeof PaymentsQuery>
 
-export const PartsQuery = closedObject({ ...ofPayment, ...created, ...currency, ...pageParameters, ...expand })
-export type PartsQuery = Static<typeof PartsQuery>
+export const RefundsQuery = closedObject({ ...ofPayment, ...created, ...currency, ...pageParameters, ...expand })
+export type RefundsQuery = Static<typeof RefundsQuery>
 
 export const DisputesQuery = closedObject({ ...ofPayment, ...created, ...currency, ...pageParameters })
 export type DisputesQuery = Static<typeof DisputesQuery>

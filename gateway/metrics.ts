@@ -7,6 +7,8 @@ export type CardNumberPlace = 'body' | 'header' | 'address'
 export interface GatewayMetrics {
   /** A request was refused because it had what looks like a card number: somebody's system sends them. */
   cardNumberRefused(place: CardNumberPlace): void
+  /** A list, balance or ledger could not be read. */
+  readUnavailable(): void
   readonly webhooks: WebhookMetrics
 }
 
@@ -18,7 +20,12 @@ export function gatewayMetrics(metrics: Metrics = createMetrics()): GatewayMetri
     labels: ['place'],
   })
   for (const place of ['body', 'header', 'address'] as const) refused.inc({ place }, 0)
+  const unread = metrics.counter({
+    name: 'reads_unavailable_total',
+    help: 'Lists, balances and ledgers that could not be read, as a database was away, slow or full.',
+  })
   return {
+    readUnavailable: () => unread.inc(),
     cardNumberRefused: (place) => refused.inc({ place }),
     webhooks: webhookMetrics(metrics),
   }

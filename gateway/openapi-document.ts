@@ -18,6 +18,7 @@ import {
   RefundSchema,
 } from './payment-schema.ts'
 import { ProblemSchema } from './problem-schema.ts'
+import { BalanceSchema, LedgerAccountSchema, LedgerEntrySchema } from './read-schema.ts'
 import { expandableKeyword } from './schema.ts'
 
 type Json = { [key: string]: unknown }
@@ -32,6 +33,9 @@ const components: Readonly<Record<string, object>> = {
   Capture: CaptureSchema,
   Dispute: DisputeSchema,
   Event: EventSchema,
+  Balance: BalanceSchema,
+  LedgerAccount: LedgerAccountSchema,
+  LedgerEntry: LedgerEntrySchema,
   Problem: ProblemSchema,
 }
 
@@ -53,12 +57,17 @@ export const documentHead = {
       '**Expanding.** What belongs to an object is named by its id. `expand[]=refunds` in the query of a read, or ' +
         '`"expand": ["refunds"]` in the body of a POST, puts the objects in place of the ids.',
       '',
+      '**Lists** are pages, newest first. Ids of items are cursors, and so is `next_page`, which is given back as `page`. Lists ' +
+        'across payments, balances and the ledger follow what was decided by milliseconds: `as_of` says as of when they are.',
+      '',
       '**Errors** are RFC 9457 problems with an `error` object inside; decide on `error.code`.',
     ].join('\n'),
   },
   tags: [
     { name: 'Payments', description: 'Create, read, confirm, capture, cancel.' },
     { name: 'Refunds', description: 'Give money back.' },
+    { name: 'Disputes', description: 'Money that shoppers claim back.' },
+    { name: 'Ledger', description: 'Balances and books: what every amount did.' },
     { name: 'Service', description: 'Whether this process runs and can be sent requests. No key is asked for.' },
   ],
   components: {
@@ -75,15 +84,16 @@ export const documentHead = {
 
 /** What the generator is told of a route: its schemas, and all the answers and headers that no schema has. */
 export function documentedSchema(schema: FastifySchema, route: Pick<RouteOptions, 'config'>): FastifySchema {
-  const { scope, errors = [] } = route.config ?? {}
+  const { scope, projected = false, errors = [] } = route.config ?? {}
   if (scope === undefined) return schema
   const writes = schema.body !== undefined
   const given = (schema.response ?? {}) as Record<string, object>
   const response: Record<string, object> = {}
   for (const [status, body] of Object.entries(given)) {
-    response[status] = { ...body, description: successes[status] ?? 'Done.', headers: answerHeaders(writes) }
+    response[status] = { ...body, description: successes[status] ?? 'Done.', headers: answerHeaders(writes, projected) }
   }
-  if (!writes) response['304'] = { type: 'null', description: 'The version that `If-None-Match` names is the newest.' }
+  const isTagged = !writes && !projected
+  if (isTagged) response['304'] = { type: 'null', description: 'The version that `If-None-Match` names is the newest.' }
   for (const [status, codes] of byStatus(errors)) {
     response[status] = {
       description: codes.map((code) => `\`${code}\``).join(', '),
@@ -93,7 +103,7 @@ export function documentedSchema(schema: FastifySchema, route: Pick<RouteOptions
   }
   return {
     ...schema,
-    headers: requestHeaders(writes),
+    headers: requestHeaders(writes, isTagged),
     response,
     security: [{ bearer: [] }, { basic: [] }],
     description: `${schema.description ?? ''}\n\nThe key needs the scope \`${scope}\`.`,
@@ -117,7 +127,7 @@ function byStatus(errors: readonly ErrorCode[]): [string, ErrorCode[]][] {
 
 const text = (description: string): Json => ({ type: 'string', description })
 
-function requestHeaders(writes: boolean): Json {
+function requestHeaders(writes: boolean, isTagged: boolean): Json {
   const version = {
     'Api-Version': { type: 'string', enum: [...apiVersions], description: 'Default: the version of the key.' },
   }
@@ -135,14 +145,14 @@ function requestHeaders(writes: boolean): Json {
         `a final outcome (default ${httpLimits.waitDefaultMs / 1_000}), also for that of an earlier request with the same key.`,
     ),
   }
-  return { type: 'object', properties: { ...(writes ? ofWrite : ofRead), ...version } }
+  return { type: 'object', properties: { ...(writes ? ofWrite : {}), ...(isTagged ? ofRead : {}), ...version } }
 }
 
-function answerHeaders(writes: boolean): Json {
+function answerHeaders(writes: boolean, projected: boolean): Json {
   return {
     'Request-Id': text('Name of this request, for support.'),
     'Api-Version': text('The version that the answer is in.'),
-    ETag: text('Version of the payment.'),
+    ...(projected ? {} : { ETag: text('Version of the payment.') }),
     ...rateHeaders,
     ...(writes
       ? {

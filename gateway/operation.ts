@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { ErrorCode } from './errors.ts'
 import { closedObject } from './schema.ts'
 
-export type OperationTag = 'Payments' | 'Refunds' | 'Service'
+export type OperationTag = 'Payments' | 'Refunds' | 'Disputes' | 'Ledger' | 'Service'
 
 export interface OperationText {
   readonly operationId: string
@@ -21,6 +21,13 @@ export const PaymentParams = closedObject({
 })
 export const RefundParams = closedObject({
   id: Type.String({ description: 'Id of the refund: `re_`, 26 characters, its number.' }),
+})
+
+export const DisputeParams = closedObject({
+  id: Type.String({ description: 'Id of the dispute: `dp_`, 26 characters, its number.' }),
+})
+export const AccountParams = closedObject({
+  id: Type.String({ description: 'Id of the account, such as `acc_stripe-test.eur.psp_receivable`.' }),
 })
 
 /** What every route answers that a merchant's key opens. */
@@ -87,6 +94,11 @@ const ofPayment: readonly ErrorCode[] = ['id_format', 'payment_not_found']
 export const errorsOf = {
   read: [...always, ...ofPayment, 'service_unavailable'],
   readRefund: [...always, ...ofPayment, 'refund_not_found', 'service_unavailable'],
+  readDispute: [...always, ...ofPayment, 'dispute_not_found', 'service_unavailable'],
+  list: [...always, 'read_unavailable'],
+  listParts: [...always, 'id_format', 'read_unavailable'],
+  search: [...always, 'parameter_missing', 'read_unavailable'],
+  listOfPayment: [...always, ...ofPayment, 'service_unavailable', 'read_unavailable'],
   create: [
     ...always,
     ...body,

@@ -112,10 +112,23 @@ export interface MerchantReads {
 }
 
 /** Lists whose items' ids may be given as cursors. */
-export type PlacedList = 'payments' | 'refunds' | 'disputes' | 'entries'
+export type PlacedList = 'payments' | 'refunds' | 'disputes'
 
 /** The read side cannot be asked right now, or did not answer in time. Payments go on meanwhile. */
 export class ReadUnavailable extends Error {
   override readonly name = 'ReadUnavailable'
   readonly code = 'read_unavailable'
+}
+
+const away = (): Promise<never> => Promise.reject(new ReadUnavailable('this process has nothing to read from'))
+
+/** Of a process that was given none. */
+export const noReads: MerchantReads = {
+  payments: away,
+  refunds: away,
+  disputes: away,
+  entriesOfAccount: away,
+  entriesOfPayment: away,
+  balances: away,
+  placeOf: away,
 }
