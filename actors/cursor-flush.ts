@@ -10,6 +10,7 @@ import type { Entity } from './entity.ts'
 import type { CursorAdvance, Journal, MerchantRow, NoticeRow, PspReferenceRow, TimerRow } from './journal.ts'
 import { merchantRow, noticeRow, pspReferenceRow, timerRow } from './kept-rows.ts'
 import { perDatabase } from './per-database.ts'
+import { Periodic } from './periodic.ts'
 import type { Shard } from './shard.ts'
 
 export interface CursorFlushEvents {
@@ -28,17 +29,13 @@ interface Behind {
 
 export class CursorFlush {
   readonly #journal: Journal
-  readonly #clock: Clock
-  readonly #intervalMs: number
+  readonly #periodic: Periodic
   readonly #events: CursorFlushEvents
   #moved = new Set<Shard>()
-  #scheduled = false
-  #running: Promise<void> | undefined
 
   constructor(journal: Journal, clock: Clock, intervalMs: number, events: CursorFlushEvents) {
     this.#journal = journal
-    this.#clock = clock
-    this.#intervalMs = intervalMs
+    this.#periodic = new Periodic(clock, intervalMs, (error) => events.failed(error))
     this.#events = events
   }
 
@@ -55,20 +52,12 @@ export class CursorFlush {
    * @param only of these shards; default: of all.
    */
   async flush(only?: ReadonlySet<Shard>): Promise<void> {
-    while (this.#running !== undefined) await this.#running
-    this.#running = this.#write(only).catch((error: unknown) => this.#events.failed(error))
-    await this.#running
-    this.#running = undefined
+    await this.#periodic.now(() => this.#write(only))
     if (this.#moved.size > 0) this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#clock.schedule(this.#intervalMs, () => {
-      this.#scheduled = false
-      void this.flush()
-    })
+    this.#periodic.later(() => void this.flush())
   }
 
   async #write(only: ReadonlySet<Shard> = this.#moved): Promise<void> {

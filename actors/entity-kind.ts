@@ -5,6 +5,7 @@
 import type { Decision, RequestRecord, RowMeta } from '../domain/decision.ts'
 import type { Transfer } from '../domain/ledger/transfer.ts'
 import type { Address } from '../domain/ids.ts'
+import type { ReadRows } from './read-rows.ts'
 
 export interface DecideContext {
   readonly address: Address
@@ -119,6 +120,8 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   /** Kinds of timers whose presence means that an operation is open: such entities are loaded when their shard opens. */
   readonly openTimerKinds: readonly string[]
   projection(state: State): Projection
+  /** What the read side shows of it; absent where it shows nothing of this kind. */
+  readRows?(address: Address, state: State): ReadRows
   /**
    * Sent before anything else to an entity that was read from the journal, where operations may have lost their outcome.
    * @param newOwner its last decision was made under another epoch.

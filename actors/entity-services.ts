@@ -1,10 +1,19 @@
 /** What an entity gets from its host. */
+import type { Transfer } from '../domain/ledger/transfer.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Ask } from './ask.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Entity } from './entity.ts'
 import type { Journal } from './journal.ts'
 import type { Scheduler } from './scheduler.ts'
+
+export interface CommittedDecision {
+  readonly position: number
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly transfers: readonly Transfer[]
+  readonly effects: readonly unknown[]
+}
 
 export interface EntityServices {
   readonly clock: Clock
@@ -20,8 +29,8 @@ export interface EntityServices {
   }
   /** The recovery of this activation: where the shard moves on, its next owner makes its own. */
   recoveryAsk(entity: Entity, command: unknown): Ask
-  /** A decision became durable: effects may leave, timers and cursor must follow. */
-  committed(entity: Entity, effects: readonly unknown[]): void
+  /** A decision became durable: effects may leave, timers, cursors and the read side must follow. */
+  committed(entity: Entity, decision: CommittedDecision): void
   /** Something that should not happen did; goes to the log and the metrics. */
   trouble(
     entity: Entity,

@@ -25,7 +25,7 @@ import { assert } from '../runtime/assert.ts'
 import type { Ask } from './ask.ts'
 import { encodeDecision } from './codec.ts'
 import type { AnyKind, EntityTimer } from './entity-kind.ts'
-import type { EntityServices } from './entity-services.ts'
+import type { CommittedDecision, EntityServices } from './entity-services.ts'
 import { fold } from './fold.ts'
 import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
 import { memoryPlace } from './memory-bound.ts'
@@ -40,12 +40,11 @@ interface Gated {
   release(): void
 }
 
-interface InFlight {
+interface InFlight extends Omit<CommittedDecision, 'position'> {
   readonly seq: number
   readonly epoch: number
   readonly ask: Ask
   readonly state: unknown
-  readonly effects: readonly unknown[]
   readonly gated: Gated[]
   outcome: AppendOutcome | undefined
 }
@@ -168,8 +167,7 @@ export class Entity {
       const next = this.#pipeline[0] as InFlight
       const row = stored.get(next.seq)
       if (row === undefined || row.command !== next.ask.id) break
-      this.#pipeline.shift()
-      this.#commit(next)
+      this.#commitFirst(next, row.position)
     }
     if (this.#mode === 'held') this.#retryTail()
   }
@@ -243,12 +241,15 @@ export class Entity {
     const seq = state === undefined ? 1 : kind.sequence(state) + 1
     const after: unknown = kind.apply(state, events, { seq, at: now, epoch })
     assert(kind.sequence(after) === seq, 'a decision moves the sequence by one', { seq })
-    const encoded = encodeDecision(events, kind.transfers(state, events, after))
+    const transfers = kind.transfers(state, events, after)
+    const encoded = encodeDecision(events, transfers)
     const entry: InFlight = {
       seq,
       epoch,
       ask,
       state: after,
+      at: now,
+      transfers,
       effects: kind.effects(after, events),
       gated: [],
       outcome: undefined,
@@ -381,17 +382,19 @@ export class Entity {
     if (this.#mode === 'gone') return
     entry.outcome = outcome
     if (outcome.kind !== 'durable' && this.#mode === 'active') this.#mode = 'settling'
-    while (this.#pipeline[0]?.outcome?.kind === 'durable') this.#commit(this.#pipeline.shift() as InFlight)
+    for (let first = this.#pipeline[0]; first?.outcome?.kind === 'durable'; first = this.#pipeline[0])
+      this.#commitFirst(first, first.outcome.position)
     if (this.#mode === 'settling') this.#whenSettled()
     else this.wake()
   }
 
-  #commit(entry: InFlight): void {
+  #commitFirst(entry: InFlight, position: number): void {
+    this.#pipeline.shift()
     const { kind } = this
     this.#durable = entry.state
     this.lastEpoch = entry.epoch
-    this.#services.committed(this, entry.effects)
-    const { ask } = entry
+    const { ask, at, transfers, effects } = entry
+    this.#services.committed(this, { position, at, transfers, effects })
     const key = kind.requestKey(ask.command)
     if (key === undefined) ask.answer(kind.answer(entry.state, undefined, false))
     else if (ask.stage === 'journaling') ask.stage = 'waiting'

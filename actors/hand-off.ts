@@ -15,13 +15,13 @@
  */
 import type { ReleasedShard } from '../cluster/shard-host.ts'
 import type { Clock } from '../runtime/clock.ts'
-import type { CursorFlush } from './cursor-flush.ts'
 import { type Journal, JournalError } from './journal.ts'
 import type { Shard } from './shard.ts'
 
 export interface HandOffOptions {
   readonly journal: Journal
-  readonly flush: CursorFlush
+  /** Stores what is behind of these shards. */
+  readonly flush: (only: ReadonlySet<Shard>) => Promise<void>
   readonly clock: Clock
   /** Longest time for storing what is behind, and again for the release. */
   readonly handOffMs: number
@@ -33,7 +33,7 @@ export async function handOff(
   shards: readonly Shard[],
   { journal, flush, clock, handOffMs, failed }: HandOffOptions,
 ): Promise<readonly ReleasedShard[]> {
-  await within(clock, handOffMs, flush.flush(new Set(shards)))
+  await within(clock, handOffMs, flush(new Set(shards)))
   const leaving = shards.filter((shard) => shard.beginRelease())
   if (leaving.length === 0) return []
   const darkSince = clock.monotonic()

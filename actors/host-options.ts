@@ -16,6 +16,10 @@ export interface HostLimits {
   readonly holdMs: number
   readonly loadRetryMs: number
   readonly cursorFlushMs: number
+  /** How far the read side is behind at most, while it keeps up. */
+  readonly readFlushMs: number
+  /** How long the read side of a shard stands still before a decision that it cannot store, until it tries again. */
+  readonly readParkedMs: number
   /** Timers due within this are held in memory; the rest is asked for every `timerPollMs`. */
   readonly timerHorizonMs: number
   readonly timerPollMs: number
@@ -41,6 +45,8 @@ export const defaultHostLimits: HostLimits = {
   holdMs: 500,
   loadRetryMs: 250,
   cursorFlushMs: 500,
+  readFlushMs: 200,
+  readParkedMs: 60_000,
   timerHorizonMs: 120_000,
   timerPollMs: 60_000,
   snapshotEvery: 32,
@@ -59,6 +65,8 @@ export type HostTrouble =
   | 'open_failed'
   | 'recovery_failed'
   | 'cursor_failed'
+  | 'read_failed'
+  | 'read_parked'
   | 'effect_failed'
   | 'snapshot_failed'
   | 'timer_poll_failed'
@@ -67,7 +75,11 @@ export type HostTrouble =
   | 'actor_crashed'
 
 export interface HostObserver {
-  trouble(what: HostTrouble, error: unknown, where?: { readonly shard: number; readonly entity: string }): void
+  trouble(
+    what: HostTrouble,
+    error: unknown,
+    where?: { readonly shard: number; readonly entity?: string; readonly position?: number },
+  ): void
   shardLost(shard: number): void
   shardUncertain(shard: number): void
   shardRecovered(shard: number): void
@@ -110,4 +122,8 @@ export interface HostStats {
   readonly forwards: number
   /** Entities of opened shards that are still to be read. */
   readonly unread: number
+  /** Decisions that the read side does not show yet. */
+  readonly readBehind: number
+  /** Shards whose read side stands still before a decision that it cannot store. */
+  readonly readParked: readonly number[]
 }

@@ -23,6 +23,7 @@ import { assertHostLimits, type HostOptions, type HostStats } from './host-optio
 import type { OpenedShard, Ownership, TimerRow } from './journal.ts'
 import { MemoryBound } from './memory-bound.ts'
 import { fromAnyDatabase } from './per-database.ts'
+import { ReadSide } from './read-side.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Shard } from './shard.ts'
 import { ShardRecovery } from './shard-recovery.ts'
@@ -39,6 +40,7 @@ export class Host implements ShardHost {
   readonly #deadlines: Deadlines
   readonly #timers: Timers
   readonly #flush: CursorFlush
+  readonly #readSide: ReadSide
   readonly #recovery: ShardRecovery
   readonly #memory: MemoryBound
   readonly #warmUp: WarmUp
@@ -76,6 +78,7 @@ export class Host implements ShardHost {
       stored: (entity, timers) => this.#timersStored(entity, timers),
       failed: (error) => observer.trouble('cursor_failed', error),
     })
+    this.#readSide = new ReadSide({ journal, clock, limits, observer, kindOf: (type) => this.#kindOf(type) })
     this.#warmUp = new WarmUp(limits.warmUpMax, (shard, { kind, entity: id, behind }) => {
       const entity = this.#activate(shard, kind, id)
       if (behind) this.#flush.add(entity)
@@ -95,8 +98,10 @@ export class Host implements ShardHost {
       journal,
       limits,
       recoveryAsk: (entity, command) => this.#internalAsk(entity.address, command, () => undefined),
-      committed: (entity, effects) => {
+      committed: (entity, { position, effects, ...decision }) => {
+        const { kind, address, state } = entity
         this.#flush.add(entity)
+        this.#readSide.hear(entity.shard, position, { kind, entity: address.entity, state, ...decision })
         for (const effect of effects) this.#run(entity, effect)
       },
       trouble: (entity, what, error) => observer.trouble(what, error, entity.address),
@@ -158,7 +163,7 @@ export class Host implements ShardHost {
       [...new Set(shards)].flatMap((number) => this.#shards.get(number) ?? []),
       {
         journal,
-        flush: this.#flush,
+        flush: async (only) => void (await Promise.all([this.#flush.flush(only), this.#readSide.flush(only)])),
         clock,
         handOffMs: limits.handOffMs,
         failed: (error) => observer.trouble('release_failed', error),
@@ -190,6 +195,8 @@ export class Host implements ShardHost {
       calls: this.#calls,
       forwards: this.#forwarding.underWay,
       unread: this.#warmUp.waiting,
+      readBehind: this.#readSide.decisionsBehind,
+      readParked: this.#readSide.parked,
     }
   }
 
@@ -233,7 +240,7 @@ export class Host implements ShardHost {
 
   /** Stores what is behind now instead of at the next interval. */
   async flush(): Promise<void> {
-    await this.#flush.flush()
+    await Promise.all([this.#flush.flush(), this.#readSide.flush()])
   }
 
   /** Answers what was accepted, stores what is behind, and ends. */
@@ -244,8 +251,9 @@ export class Host implements ShardHost {
     while (this.#pending + this.#forwarding.underWay > 0 && clock.monotonic() < until) {
       await new Promise<void>((resolve) => void clock.schedule(10, resolve))
     }
-    await this.#flush.flush()
+    await this.flush()
     this.#stopped = true
+    this.#readSide.stop()
     this.#cancelPoll?.()
     this.#recovery.stop()
     this.#warmUp.clear()
@@ -351,14 +359,7 @@ export class Host implements ShardHost {
     this.#idCounter += 1
     const id = this.#idPrefix + this.#idCounter.toString(16).padStart(12, '0')
     const ask: Ask = new Ask(
-      {
-        id,
-        entity: where.entity,
-        command,
-        class: 'internal',
-        waitUntil: Number.POSITIVE_INFINITY,
-        attach: true,
-      },
+      { id, entity: where.entity, command, class: 'internal', waitUntil: Number.POSITIVE_INFINITY, attach: true },
       (answer: RouteAnswer<unknown>) => reply(ask, answer),
     )
     return ask
@@ -439,18 +440,21 @@ export class Host implements ShardHost {
 
   // --- shards ------------------------------------------------------------------------------------------------------------
 
-  #serve({ ownership, cursor, timers, tail }: OpenedShard): void {
+  #serve(opened: OpenedShard): void {
+    const { ownership, timers, tail } = opened
     const { journal, observer } = this.#options
-    const shard = new Shard(ownership, cursor, journal, {
+    const shard = new Shard(opened, journal, {
       uncertain: (which) => this.#shardUncertain(which),
       readyToRecover: (which) => this.#recovery.add(which),
       recovered: (which) => {
         this.#uncertainSince.delete(which.number)
+        this.#readSide.hear(which, which.ownership.openedAt, undefined)
         observer.shardRecovered(which.number)
       },
       left: (which, how) => this.#shardLeft(which, how),
     })
     this.#shards.set(shard.number, shard)
+    this.#readSide.hear(shard, ownership.openedAt, undefined)
     const items = new Map<string, WarmUpItem>()
     for (const timer of timers) {
       this.#timers.arm(timer)

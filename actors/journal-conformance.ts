@@ -7,10 +7,16 @@ import { describeAppends } from './append-conformance.ts'
 import type { JournalContext, JournalHarness } from './journal-testing.ts'
 import { describeOwnership } from './ownership-conformance.ts'
 import { describeReads } from './read-conformance.ts'
+import { describeReadSide } from './read-side-conformance.ts'
 
 export * from './journal-testing.ts'
 
-export function describeJournal(name: string, makeHarness: () => Promise<JournalHarness>): void {
+/** @param kills how often the read side's writer is killed; a kill costs a database a few hundred ms. */
+export function describeJournal(
+  name: string,
+  makeHarness: () => Promise<JournalHarness>,
+  { kills }: { readonly kills: number } = { kills: 20 },
+): void {
   describe(name, () => {
     let current: JournalContext | undefined
     const context = (): JournalContext => {
@@ -43,5 +49,6 @@ export function describeJournal(name: string, makeHarness: () => Promise<Journal
     describeOwnership(context)
     describeAppends(context)
     describeReads(context)
+    describeReadSide(context, kills)
   })
 }

@@ -45,6 +45,17 @@ function memoryHarness(): JournalHarness {
     async notices() {
       return database.notices
     },
+    async readTables(shard) {
+      const { read, readCursor } = database.shard(shard)
+      return {
+        cursor: readCursor.position,
+        payments: [...read.payments.values()],
+        refunds: [...read.refunds.values()],
+        disputes: [...read.disputes.values()],
+        transfers: [...read.transfers.values()],
+        balances: [...read.balances.values()],
+      }
+    },
     async loseRowsAfter(shard, position) {
       database.loseRowsAfter(shard, position)
     },
@@ -55,7 +66,7 @@ function memoryHarness(): JournalHarness {
   }
 }
 
-describeJournal('the journal in memory', async () => memoryHarness())
+describeJournal('the journal in memory', async () => memoryHarness(), { kills: 1_000 })
 
 describe('faults of the journal in memory', () => {
   async function started(): Promise<{ database: MemoryDatabase; journal: MemoryJournal }> {

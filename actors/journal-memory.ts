@@ -26,7 +26,8 @@ import {
   type StoredEntity,
   type TimerRow,
 } from './journal.ts'
-import { epochEntity, type MemoryDatabase, type MemoryWriteResult } from './memory-database.ts'
+import { advanceTogether, epochEntity, type MemoryDatabase, type MemoryWriteResult } from './memory-database.ts'
+import type { ReadAdvance } from './read-rows.ts'
 
 /** How the next flush ends, instead of well. */
 export type MemoryFault =
@@ -204,10 +205,10 @@ export class MemoryJournal implements Journal {
       ownerships
         .toSorted((a, b) => a.shard - b.shard)
         .flatMap((ownership) => {
-          const cursor = this.#database.claimedCursor(ownership.shard, ownership.epoch)
-          if (cursor === undefined) return []
-          const tail = this.#database.shard(ownership.shard).rows.slice(cursor)
-          return [{ ownership, cursor, timers: this.#database.timers(ownership.shard, wanted), tail }]
+          const cursors = this.#database.claimedCursors(ownership.shard, ownership.epoch)
+          if (cursors === undefined) return []
+          const tail = this.#database.shard(ownership.shard).rows.slice(cursors.cursor)
+          return [{ ownership, ...cursors, timers: this.#database.timers(ownership.shard, wanted), tail }]
         }),
     )
   }
@@ -451,6 +452,10 @@ export class MemoryJournal implements Journal {
     )
   }
 
+  advanceRead(advances: readonly ReadAdvance[]): Promise<readonly number[]> {
+    return this.#statement(() => advanceTogether(this.#database, advances))
+  }
+
   timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {
     return this.#statement(() =>
       shards.flatMap((shard) => this.#database.timers(shard, ({ due }) => due < horizon)).sort((a, b) => a.due - b.due),
@@ -488,11 +493,6 @@ function failure(code: JournalErrorCode, shard: number): JournalError {
 }
 
 function lostRows(shards: readonly number[]): JournalError {
-  return new JournalError(
-    'journal_lost_acknowledged_rows',
-    `acknowledged rows of shards ${shards.join(', ')} are gone`,
-    {
-      shards,
-    },
-  )
+  const message = `acknowledged rows of shards ${shards.join(', ')} are gone`
+  return new JournalError('journal_lost_acknowledged_rows', message, { shards })
 }

@@ -9,6 +9,7 @@ import type {
   Ownership,
   PspReferenceRow,
 } from './journal.ts'
+import type { ReadTables } from './read-side-testing.ts'
 
 /** The next flush's statement, stopped on its way. */
 export interface StoppedFlush {
@@ -38,6 +39,7 @@ export interface JournalHarness {
   merchants(): Promise<ReadonlyMap<string, number>>
   pspReferences(): Promise<readonly PspReferenceRow[]>
   notices(): Promise<readonly NoticeRow[]>
+  readTables(shard: number): Promise<ReadTables>
   /** The database fails over to a state without these rows. */
   loseRowsAfter(shard: number, position: number): Promise<void>
   /** Somebody takes the shard at this instant and writes nothing yet. */

@@ -10,6 +10,7 @@
  * - A deposed owner, and an owner that is ahead of the database, write nothing.
  * - A statement of unknown outcome is never sent again.
  */
+import type { ReadAdvance } from './read-rows.ts'
 
 /** One decision as it is stored. Field names are the columns' names; docs/journal-format.md describes the bytes. */
 export interface DecisionRecord {
@@ -147,6 +148,8 @@ export interface OpenedShard {
   readonly ownership: Ownership
   /** Position up to which all that is kept under it is current. */
   readonly cursor: number
+  /** Position up to which the read side is current. */
+  readonly readCursor: number
   /** Timer rows as `open` was asked for them. */
   readonly timers: readonly TimerRow[]
   /** Rows after the cursor, in order of position, epoch records included. */
@@ -195,6 +198,11 @@ export interface Journal {
   saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void>
   /** Moves cursors with what they guard. Answers the shards whose compare-and-set failed: nothing of those was written. */
   advance(advances: readonly CursorAdvance[]): Promise<readonly number[]>
+  /**
+   * The same for the read side and its cursor.
+   * @throws {JournalError} `journal_refused` where a row of one of them was refused: nothing of any was written.
+   */
+  advanceRead(advances: readonly ReadAdvance[]): Promise<readonly number[]>
   /** Timers of owned shards due before `horizon`. Those of a database that is away are left out; rejects where all are. */
   timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]>
   /** Finishes what is in flight, then ends. Appends after it settle as `refused`. */

@@ -10,18 +10,21 @@ import { MemoryMembership } from '../cluster/lease-store-memory.ts'
 import type { Incarnation } from '../cluster/member.ts'
 import type { ShardOwner } from '../cluster/owners.ts'
 import type { Cancel } from '../runtime/clock.ts'
-import type {
-  CursorAdvance,
-  DecisionRecord,
-  EntityKey,
-  JournalRow,
-  MerchantRow,
-  NoticeRow,
-  PspReferenceRow,
-  SnapshotRecord,
-  StoredEntity,
-  TimerRow,
+import {
+  type CursorAdvance,
+  type DecisionRecord,
+  type EntityKey,
+  JournalError,
+  type JournalRow,
+  type MerchantRow,
+  type NoticeRow,
+  type PspReferenceRow,
+  type SnapshotRecord,
+  type StoredEntity,
+  type TimerRow,
 } from './journal.ts'
+import { accepts, copyMemoryRead, emptyMemoryRead, type MemoryRead, store } from './memory-read.ts'
+import type { ReadAdvance } from './read-rows.ts'
 
 export interface MemoryShard {
   owner: Incarnation | undefined
@@ -35,7 +38,14 @@ export interface MemoryShard {
   snapshots: Map<string, SnapshotRecord[]>
   /** Entity → its rows. */
   timers: Map<string, readonly TimerRow[]>
-  cursor: { position: number; epoch: number }
+  cursor: MemoryCursor
+  readCursor: MemoryCursor
+  read: MemoryRead
+}
+
+interface MemoryCursor {
+  readonly position: number
+  readonly epoch: number
 }
 
 /** Everything stored at some instant; see {@link MemoryDatabase.restore}. */
@@ -116,6 +126,8 @@ export class MemoryDatabase {
         snapshots: new Map(),
         timers: new Map(),
         cursor: { position: 0, epoch: 0 },
+        readCursor: { position: 0, epoch: 0 },
+        read: emptyMemoryRead(),
       }
       this.#shards.set(number, shard)
     }
@@ -181,7 +193,7 @@ export class MemoryDatabase {
   writeEpochRecord(number: number, epoch: number, record: DecisionRecord): number | undefined {
     const shard = this.shard(number)
     if (shard.epoch !== epoch) return undefined
-    this.claimCursor(number, epoch)
+    this.claimCursors(number, epoch)
     return this.#insert(shard, record, epoch)
   }
 
@@ -218,27 +230,26 @@ export class MemoryDatabase {
     snapshots.set(snapshot.entity, [...present, snapshot])
   }
 
-  /** Takes the cursor for an epoch: no owner of an older one moves it from now on. Undefined where the epoch is past. */
-  claimCursor(number: number, epoch: number): number | undefined {
+  /** Takes the cursors for an epoch: no owner of an older one moves them from now on, where that is not past. */
+  claimCursors(number: number, epoch: number): void {
     const shard = this.shard(number)
-    if (shard.epoch !== epoch) return undefined
-    shard.cursor.epoch = epoch
-    return shard.cursor.position
+    if (shard.epoch !== epoch) return
+    shard.cursor = { ...shard.cursor, epoch }
+    shard.readCursor = { ...shard.readCursor, epoch }
   }
 
-  /** Where the cursor stands; undefined where it was not claimed for this epoch, or the epoch is past. */
-  claimedCursor(number: number, epoch: number): number | undefined {
+  /** Where the cursors stand; undefined where they were not claimed for this epoch, or the epoch is past. */
+  claimedCursors(number: number, epoch: number): { readonly cursor: number; readonly readCursor: number } | undefined {
     const shard = this.shard(number)
-    return shard.epoch === epoch && shard.cursor.epoch === epoch ? shard.cursor.position : undefined
+    const isClaimed = shard.epoch === epoch && shard.cursor.epoch === epoch && shard.readCursor.epoch === epoch
+    return isClaimed ? { cursor: shard.cursor.position, readCursor: shard.readCursor.position } : undefined
   }
 
   /** False where the cursor is elsewhere, the epoch is past, or no row is where it is to go: nothing is written then. */
   advance(advance: CursorAdvance): boolean {
     const shard = this.shard(advance.shard)
-    const { cursor } = shard
-    if (shard.epoch !== advance.epoch || cursor.epoch > advance.epoch) return false
-    if (cursor.position === advance.to && cursor.epoch === advance.epoch && advance.from !== advance.to) return true
-    if (cursor.position !== advance.from || shard.rows.length < advance.to) return false
+    const move = moveOf(shard, shard.cursor, advance)
+    if (move !== 'moves') return move === 'done'
     shard.cursor = { position: advance.to, epoch: advance.epoch }
     for (const entity of advance.entities) {
       const rows = advance.timers.filter((timer) => timer.entity === entity)
@@ -258,6 +269,22 @@ export class MemoryDatabase {
       this.#notices.set(entity, { ...(this.#notices.get(entity) ?? notice), status, reason, payment })
     }
     return true
+  }
+
+  /** The same for the read side, whose rows are not refused. */
+  advanceRead(advance: ReadAdvance): boolean {
+    const shard = this.shard(advance.shard)
+    const move = moveOf(shard, shard.readCursor, advance)
+    if (move !== 'moves') return move === 'done'
+    shard.readCursor = { position: advance.to, epoch: advance.epoch }
+    store(shard.read, advance)
+    return true
+  }
+
+  /** Whether a row of it would be refused. */
+  refusesRead(advance: ReadAdvance): boolean {
+    const shard = this.shard(advance.shard)
+    return moveOf(shard, shard.readCursor, advance) === 'moves' && !accepts(shard.read, advance)
   }
 
   timers(number: number, wanted: (timer: TimerRow) => boolean): readonly TimerRow[] {
@@ -322,6 +349,34 @@ export class MemoryDatabase {
   }
 }
 
+/**
+ * One statement over several shards' read sides: answers those that were left out.
+ * @throws {JournalError} where a row was refused; nothing is written then.
+ */
+export function advanceTogether(database: MemoryDatabase, advances: readonly ReadAdvance[]): readonly number[] {
+  if (advances.some((advance) => database.refusesRead(advance))) {
+    throw new JournalError('journal_refused', 'a row of the read side was refused')
+  }
+  return advances.filter((advance) => !database.advanceRead(advance)).map(({ shard }) => shard)
+}
+
+interface Move {
+  readonly epoch: number
+  readonly from: number
+  readonly to: number
+}
+
+/** A cursor that this epoch has moved there already counts as done. */
+function moveOf(
+  { epoch: owned, rows }: MemoryShard,
+  cursor: MemoryCursor,
+  { epoch, from, to }: Move,
+): 'moves' | 'done' | 'left_out' {
+  if (owned !== epoch || cursor.epoch > epoch) return 'left_out'
+  if (cursor.position === to && cursor.epoch === epoch && from !== to) return 'done'
+  return cursor.position === from && rows.length >= to ? 'moves' : 'left_out'
+}
+
 function copyShards(shards: ReadonlyMap<number, MemoryShard>): Map<number, MemoryShard> {
   return new Map(
     [...shards].map(([number, shard]) => [
@@ -334,7 +389,9 @@ function copyShards(shards: ReadonlyMap<number, MemoryShard>): Map<number, Memor
         entities: new Map([...shard.entities].map(([entity, indexes]) => [entity, [...indexes]])),
         snapshots: new Map(shard.snapshots),
         timers: new Map(shard.timers),
-        cursor: { ...shard.cursor },
+        cursor: shard.cursor,
+        readCursor: shard.readCursor,
+        read: copyMemoryRead(shard.read),
       },
     ]),
   )

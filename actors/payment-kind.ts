@@ -19,6 +19,8 @@ import { timersOf } from '../domain/payment/timers.ts'
 import { assert } from '../runtime/assert.ts'
 import type { Random } from '../runtime/random.ts'
 import { type EntityKind, type PspReference, snakeCase } from './entity-kind.ts'
+import { paymentReadRows } from './payment-read-rows.ts'
+import { restorePayment } from './payment-snapshot.ts'
 
 export interface PaymentKindOptions {
   /** `refresh` reads it anew: a gateway may have heard of a merchant before this node has. */
@@ -113,6 +115,9 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       return lost ? { type: 'RecoverOperations' } : undefined
     },
     projection: (state) => ({ pspReferences: pspReferencesOf(state) }),
+    readRows(address, state) {
+      return paymentReadRows(address, state, this.snapshot(state))
+    },
     sequence: (state) => state.seq,
     updatedAt: (state) => state.updatedAt,
     isClosed: (state) => isClosed(state) || statusOf(state) === 'captured',
@@ -160,10 +165,6 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       }
       return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
     },
-    restore(parts) {
-      const { requests, ...rest } = parts.state as Omit<Payment, 'requests'> & { readonly requests: RequestRecord[] }
-      const byKey = Object.fromEntries(requests.map((request) => [request.idempotencyKey, request]))
-      return { ...rest, ...parts.private, requests: byKey }
-    },
+    restore: restorePayment,
   }
 }

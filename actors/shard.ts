@@ -18,8 +18,10 @@ import {
   type Journal,
   JournalError,
   type JournalRow,
+  type OpenedShard,
   type Ownership,
 } from './journal.ts'
+import { ReadBuffer } from './read-buffer.ts'
 
 export type ShardStatus = 'open' | 'uncertain' | 'releasing' | 'lost'
 
@@ -41,6 +43,8 @@ export class Shard {
   readonly dirty = new Set<Entity>()
   /** Position up to which timers and directory rows are stored. */
   cursor: number
+  /** What the read side has not stored yet. */
+  readonly read: ReadBuffer
   /** Entities with rows after the cursor that nobody has looked at yet: until then the cursor stands still. */
   unread = 0
   /** Commands since the load was last taken. */
@@ -53,9 +57,10 @@ export class Shard {
   #appending = 0
   #lastDurable: number
 
-  constructor(ownership: Ownership, cursor: number, journal: Journal, events: ShardEvents) {
+  constructor({ ownership, cursor, readCursor }: OpenedShard, journal: Journal, events: ShardEvents) {
     this.number = ownership.shard
     this.cursor = cursor
+    this.read = new ReadBuffer(readCursor)
     this.#ownership = ownership
     this.#lastDurable = ownership.openedAt
     this.#journal = journal

@@ -63,11 +63,11 @@ const epochText = `
     ORDER BY s.shard
     RETURNING shard, epoch, position
   ), claimable AS (
-    SELECT c.shard, e.epoch FROM opened e
-    JOIN shard_cursor c ON c.shard = e.shard AND c.consumer = 'actors' AND c.epoch <= e.epoch
-    ORDER BY c.shard FOR UPDATE OF c
+    SELECT c.shard, c.consumer, e.epoch FROM opened e
+    JOIN shard_cursor c ON c.shard = e.shard AND c.consumer IN ('actors', 'read') AND c.epoch <= e.epoch
+    ORDER BY c.shard, c.consumer FOR UPDATE OF c
   ), claimed AS (
-    UPDATE shard_cursor c SET epoch = e.epoch FROM claimable e WHERE c.shard = e.shard AND c.consumer = 'actors'
+    UPDATE shard_cursor c SET epoch = e.epoch FROM claimable e WHERE c.shard = e.shard AND c.consumer = e.consumer
   )
   SELECT shard, epoch, position FROM opened`
 

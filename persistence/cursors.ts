@@ -33,15 +33,20 @@ const openTimersText = `
 
 /** Of every shard that is still this epoch's the cursor, and the rows after it. */
 const openTailText = `
-  SELECT j.*, s.shard, c.position AS cursor
+  SELECT j.*, s.shard, c.position AS cursor, r.position AS read_cursor
   FROM unnest($1::int[], $2::int[]) AS s (shard, epoch) JOIN shard_owner o USING (shard, epoch)
   JOIN shard_cursor c ON c.shard = s.shard AND c.consumer = 'actors' AND c.epoch = s.epoch
+  JOIN shard_cursor r ON r.shard = s.shard AND r.consumer = 'read' AND r.epoch = s.epoch
   LEFT JOIN LATERAL (
     SELECT ${rowColumns} FROM journal j WHERE j.shard = s.shard AND j.position > c.position
   ) j ON true ORDER BY s.shard, j.position`
 
 /** `position` is null where nothing is after the cursor. */
-type TailRow = Omit<StoredRow, 'position'> & { readonly cursor: number; readonly position: number | null }
+type TailRow = Omit<StoredRow, 'position'> & {
+  readonly cursor: number
+  readonly read_cursor: number
+  readonly position: number | null
+}
 
 export async function openShards(
   pool: DatabasePool,
@@ -63,11 +68,12 @@ export async function openShards(
       const rows = tailOf.get(ownership.shard) ?? []
       const [first] = rows
       if (first === undefined) return []
-      const tail = rows.flatMap(({ cursor: _cursor, position, ...row }): JournalRow[] =>
+      const tail = rows.flatMap(({ cursor: _cursor, read_cursor: _readCursor, position, ...row }): JournalRow[] =>
         position === null ? [] : [toRow({ ...row, position })],
       )
       assertGapless(tail, first.cursor)
-      return [{ ownership, cursor: first.cursor, timers: timersOf.get(ownership.shard) ?? [], tail }]
+      const { cursor, read_cursor: readCursor } = first
+      return [{ ownership, cursor, readCursor, timers: timersOf.get(ownership.shard) ?? [], tail }]
     })
 }
 

@@ -14,6 +14,8 @@ export interface DatabasePoolOptions {
   readonly databaseUrl: string
   readonly applicationName: string
   readonly limits: JournalLimits
+  /** Sessions have this role's rights; default: those of the user that connects. */
+  readonly role?: string
   /** Told of every new connection's server; what it throws closes that connection. */
   readonly connected: (server: ServerIdentity) => void
   /** An idle connection was lost. */
@@ -31,14 +33,14 @@ export class DatabasePool {
 
   /**
    * @throws {JournalError} `journal_unavailable`, or `journal_settings_unsafe` from a new connection.
-   * @throws {DatabaseError} with a code that is in `expected`.
+   * @throws {DatabaseError} with a code that is, or is of a class, in `expected`.
    */
   async query<Row extends QueryResultRow>(query: QueryConfig, expected: readonly string[] = []): Promise<Row[]> {
     try {
       return (await this.#pool.query<Row>(query)).rows
     } catch (error) {
       if (error instanceof JournalError) throw error
-      if (error instanceof DatabaseError && expected.includes(error.code ?? '')) throw error
+      if (error instanceof DatabaseError && expected.some((code) => error.code?.startsWith(code))) throw error
       throw journalError('journal_unavailable', 'the database did not answer', error)
     }
   }
@@ -85,9 +87,11 @@ export class DatabasePool {
   }
 
   #create(): Pool {
-    const { databaseUrl, applicationName, limits, connected, failed } = this.#options
-    const prepare = async (client: ClientBase): Promise<void> =>
+    const { databaseUrl, applicationName, limits, role, connected, failed } = this.#options
+    const prepare = async (client: ClientBase): Promise<void> => {
       connected(await prepareConnection(client, applicationName, limits))
+      if (role !== undefined) await client.query("SELECT set_config('role', $1, false)", [role])
+    }
     const pool = new Pool({
       ...clientConfig(databaseUrl, limits),
       query_timeout: limits.queryTimeoutMs,

@@ -20,6 +20,7 @@ import {
   type StoredEntity,
   type TimerRow,
 } from '../actors/journal.ts'
+import type { ReadAdvance } from '../actors/read-rows.ts'
 import { assertIncarnation, type Deaths, type Incarnation } from '../cluster/member.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
@@ -33,6 +34,8 @@ import { HeldShard, settleLater } from './held-shard.ts'
 import { type JournalLimits, journalLimits } from './journal-limits.ts'
 import { Lane } from './lane.ts'
 import { proveOwnerships, releaseShards } from './ownership.ts'
+import { advanceReadCursors, projectorRole } from './read-cursor.ts'
+import { ReadMonths } from './read-months.ts'
 import { type EntityRequest, loadEntities, readShardTail } from './reads.ts'
 import { Session } from './session.ts'
 import { describe, journalError } from './statement-outcome.ts'
@@ -97,6 +100,8 @@ export class PostgresJournal implements Journal {
   readonly #log: Log
   readonly #pool: DatabasePool
   readonly #ownership: DatabasePool
+  readonly #projector: DatabasePool
+  readonly #readMonths: ReadMonths
   readonly #lanes: Lane[] = []
   readonly #held = new Map<number, HeldShard>()
   readonly #loads: Batched<EntityRequest, StoredEntity>
@@ -119,6 +124,8 @@ export class PostgresJournal implements Journal {
     this.#log = options.log ?? silentLog
     this.#pool = this.#poolOf('pool', this.#limits.poolMax)
     this.#ownership = this.#poolOf('ownership', this.#limits.ownershipConnectionsMax)
+    this.#projector = this.#poolOf('projector', 1, projectorRole)
+    this.#readMonths = new ReadMonths(this.#clock)
     const { keysPerReadMax: sizeMax, poolMax, loadPatienceMs: patienceMs } = this.#limits
     const loadLimits = { sizeMax, concurrencyMax: Math.max(1, poolMax - 1), patienceMs }
     this.#loads = new Batched(loadLimits, this.#clock, (requests) => {
@@ -244,7 +251,7 @@ export class PostgresJournal implements Journal {
     if (this.#closed) return
     this.#closed = true
     await Promise.all(this.#lanes.map((lane) => lane.close()))
-    await Promise.all([this.#pool.close(), this.#ownership.close()])
+    await Promise.all([this.#pool.close(), this.#ownership.close(), this.#projector.close()])
   }
 
   // --- reads and rows under the cursor -----------------------------------------------------------------------------------
@@ -266,6 +273,11 @@ export class PostgresJournal implements Journal {
   async advance(advances: readonly CursorAdvance[]): Promise<readonly number[]> {
     this.#assertOpen()
     return advances.length === 0 ? [] : advanceCursors(this.#pool, advances)
+  }
+
+  async advanceRead(advances: readonly ReadAdvance[]): Promise<readonly number[]> {
+    this.#assertOpen()
+    return advanceReadCursors(this.#projector, this.#readMonths, advances)
   }
 
   async timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {
@@ -317,11 +329,12 @@ export class PostgresJournal implements Journal {
 
   // --- lanes and servers -------------------------------------------------------------------------------------------------
 
-  #poolOf(role: string, connectionsMax: number): DatabasePool {
+  #poolOf(purpose: string, connectionsMax: number, role?: string): DatabasePool {
     return new DatabasePool({
       databaseUrl: this.#databaseUrl,
-      applicationName: `${sessionTag(this.#self)}${role}`,
+      applicationName: `${sessionTag(this.#self)}${purpose}`,
       limits: { ...this.#limits, poolMax: connectionsMax },
+      ...(role !== undefined && { role }),
       connected: (server) => this.#reached(server),
       failed: (error) => this.#log.warn({ reason: describe(error) }, 'a database connection was lost'),
     })
@@ -402,6 +415,8 @@ export class PostgresJournal implements Journal {
     this.#lostPids.clear()
     this.#pool.renew()
     this.#ownership.renew()
+    this.#projector.renew()
+    this.#readMonths.forget()
   }
 
   async #endSessions(of: readonly Incarnation[]): Promise<void> {

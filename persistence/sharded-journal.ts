@@ -21,6 +21,7 @@ import {
   type StoredEntity,
   type TimerRow,
 } from '../actors/journal.ts'
+import type { ReadAdvance } from '../actors/read-rows.ts'
 import { assert } from '../runtime/assert.ts'
 import { type JournalDatabase, nameOfRange, type ShardRange } from './journal-databases.ts'
 import { type JournalStats, noJournalStats, PostgresJournal, type PostgresJournalOptions } from './postgres-journal.ts'
@@ -118,6 +119,11 @@ export class ShardedJournal<Part extends JournalPart = JournalPart> implements J
 
   async advance(advances: readonly CursorAdvance[]): Promise<readonly number[]> {
     return (await this.#each(advances, shardOf, (journal, own) => journal.advance(own))).flat().sort((a, b) => a - b)
+  }
+
+  async advanceRead(advances: readonly ReadAdvance[]): Promise<readonly number[]> {
+    const refused = await this.#each(advances, shardOf, (journal, own) => journal.advanceRead(own))
+    return refused.flat().sort((a, b) => a - b)
   }
 
   async timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {

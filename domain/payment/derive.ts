@@ -221,6 +221,11 @@ export function disputeStatus(state: Payment): 'none' | 'open' | 'won' | 'lost' 
   return statuses.has('won') ? 'won' : 'none'
 }
 
+/** When the dispute at this index was first heard of. A state that was stored before this was kept says its creation. */
+export function disputedAt(state: Payment, index: number): number {
+  return state.disputedAt?.[index] ?? state.createdAt
+}
+
 export function settlementStatus(state: Payment): 'none' | 'partial' | 'settled' {
   const { grossMinor } = state.settlement
   const { captured, refunded } = amounts(state)

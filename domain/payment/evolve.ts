@@ -28,10 +28,10 @@ import {
   voided,
   withAttempt,
 } from './changes.ts'
-import { carryingAttempt, heldMinor, isConcluded, mayRepeat, repeatNotAfter } from './derive.ts'
+import { carryingAttempt, disputedAt, heldMinor, isConcluded, mayRepeat, repeatNotAfter } from './derive.ts'
 import type { AcceptedRequest, PaymentEvent } from './events.ts'
 import { actWithinMs, confirmWithinMs, inquiryWithinMs, remindAfterMs, settlementLinesMax } from './policy.ts'
-import type { Capture, Payment, Refund, Void } from './state.ts'
+import type { Capture, Dispute, Payment, Refund, Void } from './state.ts'
 
 /** One decision: all its events, then the bookkeeping of the row. */
 export function applyDecision(state: Payment | undefined, events: readonly PaymentEvent[], meta: RowMeta): Payment {
@@ -39,6 +39,13 @@ export function applyDecision(state: Payment | undefined, events: readonly Payme
   for (const event of events) next = evolve(next, event, meta)
   assert(next !== undefined, 'a decision has events')
   return conclude({ ...next, seq: meta.seq, updatedAt: meta.at }, meta)
+}
+
+function withDispute(state: Payment, recorded: Dispute, { at }: RowMeta): Payment {
+  const { disputes } = state
+  return disputes.some(({ id }) => id === recorded.id)
+    ? { ...state, disputes: disputes.map((dispute) => (dispute.id === recorded.id ? recorded : dispute)) }
+    : { ...state, disputes: [...disputes, recorded], disputedAt: [...disputes.map((_, n) => disputedAt(state, n)), at] }
 }
 
 /** Marks the requests whose final answer is this decision's state. */
@@ -295,15 +302,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
     case 'BreakRaised':
       return state
     case 'DisputeRecorded':
-      return seen(
-        {
-          ...state,
-          disputes: state.disputes.some(({ id }) => id === event.dispute.id)
-            ? state.disputes.map((dispute) => (dispute.id === event.dispute.id ? event.dispute : dispute))
-            : [...state.disputes, event.dispute],
-        },
-        event.factId,
-      )
+      return seen(withDispute(state, event.dispute, meta), event.factId)
     case 'SettlementLineRecorded':
       return {
         ...state,

@@ -222,6 +222,8 @@ export interface Payment {
   readonly voids: readonly Void[]
   readonly refunds: readonly Refund[]
   readonly disputes: readonly Dispute[]
+  /** When each of them was first heard of, in their order: see `disputedAt` in `derive.ts`. */
+  readonly disputedAt?: readonly number[]
   readonly settlement: Settlement
   /** A person should look: conflicting facts, an echo that does not match. */
   readonly review: boolean

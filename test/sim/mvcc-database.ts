@@ -8,6 +8,7 @@
  * a method of its own, for sabotages to leave out.
  */
 import type { CursorAdvance } from '../../actors/journal.ts'
+import type { ReadAdvance } from '../../actors/read-rows.ts'
 import {
   MemoryDatabase,
   type MemoryShard,
@@ -72,9 +73,14 @@ export class MvccDatabase extends MemoryDatabase {
     return this.#asSeen(shard, advance.epoch, () => super.advance(advance))
   }
 
-  override claimCursor(number: number, epoch: number): number | undefined {
-    if (this.shard(number).cursor.epoch > epoch) return undefined
-    return super.claimCursor(number, epoch)
+  override advanceRead(advance: ReadAdvance): boolean {
+    const shard = this.shard(advance.shard)
+    if (!this.isOwner(this.#seen(advance.shard), advance.epoch)) return false
+    return this.#asSeen(shard, advance.epoch, () => super.advanceRead(advance))
+  }
+
+  override claimCursors(number: number, epoch: number): void {
+    if (this.shard(number).cursor.epoch <= epoch) super.claimCursors(number, epoch)
   }
 
   protected isOwner(seen: Seen, epoch: number): boolean {

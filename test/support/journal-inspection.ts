@@ -1,8 +1,10 @@
 /** For tests: looks into a journal database and meddles with it from outside, past journals and proxies. */
 import { Client } from 'pg'
 import type { JournalRow, NoticeRow, PspReferenceRow } from '../../actors/journal.ts'
+import type { ReadTables } from '../../actors/read-side-testing.ts'
 import { safeIntegerTypes } from '../../persistence/int8.ts'
 import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
+import { readTables } from './read-tables.ts'
 
 export interface JournalInspection {
   readonly admin: Client
@@ -10,6 +12,7 @@ export interface JournalInspection {
   merchants(): Promise<ReadonlyMap<string, number>>
   pspReferences(): Promise<readonly PspReferenceRow[]>
   notices(): Promise<readonly NoticeRow[]>
+  readTables(shard: number): Promise<ReadTables>
   loseRowsAfter(shard: number, position: number): Promise<void>
   raiseEpoch(shard: number): Promise<void>
   close(): Promise<void>
@@ -46,6 +49,7 @@ export async function inspectJournal(databaseUrl: string): Promise<JournalInspec
       )
       return rows
     },
+    readTables: (shard) => readTables(admin, shard),
     async loseRowsAfter(shard, position) {
       await admin.query('DELETE FROM journal WHERE shard = $1 AND position > $2', [shard, position])
     },

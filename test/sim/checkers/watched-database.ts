@@ -4,10 +4,10 @@
  */
 import type { MemoryDatabase } from '../../../actors/memory-database.ts'
 
-type Changing = 'take' | 'writeEpochRecord' | 'write' | 'advance' | 'claimCursor' | 'release'
+type Changing = 'take' | 'writeEpochRecord' | 'write' | 'advance' | 'advanceRead' | 'claimCursors' | 'release'
 
-const shardFirst = ['take', 'writeEpochRecord', 'claimCursor', 'release'] as const satisfies readonly Changing[]
-const shardInside = ['write', 'advance'] as const satisfies readonly Changing[]
+const shardFirst = ['take', 'writeEpochRecord', 'claimCursors', 'release'] as const satisfies readonly Changing[]
+const shardInside = ['write', 'advance', 'advanceRead'] as const satisfies readonly Changing[]
 
 type Method = (...args: unknown[]) => unknown
 

@@ -1,0 +1,238 @@
+/**
+ * The read side under its cursor: payments, refunds, disputes, transfers and balances of the shards that moved, and their
+ * cursors `read`, in one statement. A cursor moves as in cursors.ts: by compare-and-set on its old position, at its owner's
+ * epoch, and again to where this epoch has moved it already.
+ *
+ * Balances are sums of the transfers of the same statement, so at every instant both add up, and what makes transfers exactly
+ * once makes balances so. A statement moves all its shards or writes nothing: then those that may not move are left out and it
+ * is sent once more. No row of it has to be matched with its shard's cursor: thousands of rows, hundreds of cursors.
+ *
+ * Sessions are the projector's: by its rights it may not change a transfer, nor remove anything.
+ */
+import { DatabaseError } from 'pg'
+import type { DisputeRow, ReadAdvance, RefundRow } from '../actors/read-rows.ts'
+import { assert } from '../runtime/assert.ts'
+import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
+import type { DatabasePool } from './database-pool.ts'
+import type { ReadMonths } from './read-months.ts'
+import { journalError } from './statement-outcome.ts'
+
+export const projectorRole = 'shardpay_projector'
+
+/** Of every cursor whether it `moves`, else whether it is `done`. Nothing is written unless all move. */
+const advanceText = `
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) AS a (shard, epoch, from_position, to_position)
+  ), movable AS MATERIALIZED (
+    SELECT c.shard, a.epoch, a.to_position FROM asked a
+    JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
+    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = 'read' AND c.position = a.from_position AND c.epoch <= a.epoch
+    WHERE EXISTS (SELECT FROM journal j WHERE j.shard = a.shard AND j.position = a.to_position)
+    ORDER BY c.shard FOR UPDATE OF c
+  ), every AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM movable) = (SELECT count(*) FROM asked) AS moves
+  ), moved AS (
+    UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
+    WHERE c.shard = m.shard AND c.consumer = 'read' AND (SELECT moves FROM every)
+  ), shown AS (
+    INSERT INTO read.payment (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized,
+      captured, refunded, disputed, review, connection, psp, merchant_reference, data, private)
+    SELECT shard, entity, seq, created_at, updated_at, merchant, live <> 0, currency, status, amount, authorized,
+      captured, refunded, disputed, review <> 0, connection, psp, merchant_reference, data, private
+    FROM unnest($5::int[], $6::bytea[], $7::int[], $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[],
+      $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::int[], $20::text[],
+      $21::text[], $22::text[], $23::bytea[], $24::bytea[])
+      AS p (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized, captured,
+        refunded, disputed, review, connection, psp, merchant_reference, data, private)
+    WHERE (SELECT moves FROM every)
+    ON CONFLICT (merchant, live, created_at, entity) DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at,
+      status = excluded.status, authorized = excluded.authorized, captured = excluded.captured, refunded = excluded.refunded,
+      disputed = excluded.disputed, review = excluded.review, connection = excluded.connection, psp = excluded.psp,
+      data = excluded.data, private = excluded.private
+      WHERE payment.seq < excluded.seq
+  ), refunds AS (
+    INSERT INTO read.refund (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
+      reversed, connection)
+    SELECT shard, payment, ordinal, created_at, payment_created_at, merchant, live <> 0, currency, amount, status,
+      reversed <> 0, connection
+    FROM unnest($25::int[], $26::bytea[], $27::int[], $28::bigint[], $29::bigint[], $30::text[], $31::int[], $32::text[],
+      $33::bigint[], $34::text[], $35::int[], $36::text[])
+      AS r (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status, reversed, connection)
+    WHERE (SELECT moves FROM every)
+    ON CONFLICT (merchant, live, created_at, payment, ordinal) DO UPDATE
+      SET amount = excluded.amount, status = excluded.status, reversed = excluded.reversed
+      WHERE (refund.amount, refund.status, refund.reversed) IS DISTINCT FROM (excluded.amount, excluded.status, excluded.reversed)
+  ), disputes AS (
+    INSERT INTO read.dispute (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
+      fee, evidence_by)
+    SELECT shard, payment, ordinal, created_at, payment_created_at, merchant, live <> 0, currency, amount, status,
+      fee, nullif(evidence_by, -1)
+    FROM unnest($37::int[], $38::bytea[], $39::int[], $40::bigint[], $41::bigint[], $42::text[], $43::int[], $44::text[],
+      $45::bigint[], $46::text[], $47::bigint[], $48::bigint[])
+      AS d (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status, fee, evidence_by)
+    WHERE (SELECT moves FROM every)
+    ON CONFLICT (merchant, live, created_at, payment, ordinal) DO UPDATE SET amount = excluded.amount,
+      status = excluded.status, fee = excluded.fee, evidence_by = excluded.evidence_by
+      WHERE (dispute.amount, dispute.status, dispute.fee, dispute.evidence_by)
+        IS DISTINCT FROM (excluded.amount, excluded.status, excluded.fee, excluded.evidence_by)
+  ), transfer AS MATERIALIZED (
+    SELECT shard, position, n, entity, merchant, live <> 0 AS live, currency, posted_at, amount, debit, credit, phase,
+      connection, operation
+    FROM unnest($49::int[], $50::bigint[], $51::int[], $52::bytea[], $53::text[], $54::int[], $55::text[], $56::bigint[],
+      $57::bigint[], $58::text[], $59::text[], $60::text[], $61::text[], $62::text[])
+      AS t (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase, connection, operation)
+    WHERE (SELECT moves FROM every)
+  ), posted AS (
+    INSERT INTO read.transfer (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase,
+      connection, operation)
+    SELECT * FROM transfer
+  ), leg AS (
+    SELECT merchant, live, currency, connection, debit AS account, shard, phase, amount AS debit, 0 AS credit FROM transfer
+    UNION ALL
+    SELECT merchant, live, currency, connection, credit, shard, phase, 0, amount FROM transfer
+  ), folded AS (
+    INSERT INTO read.balance (merchant, live, currency, connection, account, shard, debits, credits, reserved_debits, reserved_credits)
+    SELECT merchant, live, currency, connection, account, shard,
+      coalesce(sum(debit) FILTER (WHERE phase = 'posted'), 0),
+      coalesce(sum(credit) FILTER (WHERE phase = 'posted'), 0),
+      coalesce(sum(CASE phase WHEN 'released' THEN -debit ELSE debit END) FILTER (WHERE phase <> 'posted'), 0),
+      coalesce(sum(CASE phase WHEN 'released' THEN -credit ELSE credit END) FILTER (WHERE phase <> 'posted'), 0)
+    FROM leg GROUP BY merchant, live, currency, connection, account, shard
+    ON CONFLICT (merchant, live, currency, connection, account, shard) DO UPDATE SET
+      debits = balance.debits + excluded.debits,
+      credits = balance.credits + excluded.credits,
+      reserved_debits = balance.reserved_debits + excluded.reserved_debits,
+      reserved_credits = balance.reserved_credits + excluded.reserved_credits
+  )
+  SELECT a.shard, EXISTS (SELECT FROM movable m WHERE m.shard = a.shard) AS moves, EXISTS (
+      SELECT FROM shard_cursor c
+      WHERE c.shard = a.shard AND c.consumer = 'read' AND c.position = a.to_position AND c.epoch = a.epoch
+        AND a.from_position < a.to_position
+    ) AS done
+  FROM asked a ORDER BY a.shard`
+
+/** Data exceptions, integrity violations, program limits: a row's fault. */
+const rowErrors = ['21', '22', '23', '54']
+
+interface Asked {
+  readonly shard: number
+  readonly moves: boolean
+  readonly done: boolean
+}
+
+/**
+ * @param pool its sessions are the projector's.
+ * @returns the shards that were left out.
+ * @throws {JournalError} `journal_refused` where a row was refused, `journal_unavailable`; nothing was written then, or, of the
+ *   latter, nobody knows.
+ */
+export async function advanceReadCursors(
+  pool: DatabasePool,
+  months: ReadMonths,
+  advances: readonly ReadAdvance[],
+): Promise<readonly number[]> {
+  assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
+  for (const { shard, from, to } of advances) assert(from <= to, 'a cursor moves forward', { shard, from, to })
+  await months.ensure(pool, instantsOf(advances))
+  const leftOut: number[] = []
+  let left = advances
+  while (left.length > 0) {
+    const asked = await send(pool, left).catch((error: unknown) => {
+      months.forget()
+      throw error
+    })
+    if (asked.every(({ moves }) => moves)) break
+    leftOut.push(...asked.filter(({ moves, done }) => !moves && !done).map(({ shard }) => shard))
+    const movable = new Set(asked.filter(({ moves }) => moves).map(({ shard }) => shard))
+    left = left.filter(({ shard }) => movable.has(shard))
+  }
+  return leftOut.sort((a, b) => a - b)
+}
+
+async function send(pool: DatabasePool, advances: readonly ReadAdvance[]): Promise<readonly Asked[]> {
+  try {
+    // Without a name: planned for tables as they are, as in cursors.ts.
+    return await pool.query<Asked>({ text: advanceText, values: valuesOf(advances) }, rowErrors)
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    throw journalError('journal_refused', 'a row of the read side was refused', error)
+  }
+}
+
+function* instantsOf(advances: readonly ReadAdvance[]): Iterable<number> {
+  for (const { payments, refunds, disputes, transfers } of advances) {
+    for (const { createdAt } of payments) yield createdAt
+    for (const { createdAt } of refunds) yield createdAt
+    for (const { createdAt } of disputes) yield createdAt
+    for (const { postedAt } of transfers) yield postedAt
+  }
+}
+
+function valuesOf(advances: readonly ReadAdvance[]): unknown[] {
+  const payments = advances.flatMap((advance) => advance.payments)
+  const refunds = advances.flatMap((advance) => advance.refunds)
+  const disputes = advances.flatMap((advance) => advance.disputes)
+  const transfers = advances.flatMap((advance) => advance.transfers)
+  return [
+    int4Array(advances.map(({ shard }) => shard)),
+    int4Array(advances.map(({ epoch }) => epoch)),
+    int8Array(advances.map(({ from }) => from)),
+    int8Array(advances.map(({ to }) => to)),
+    int4Array(payments.map(({ shard }) => shard)),
+    byteaArrayOfHex(payments.map(({ entity }) => entity)),
+    int4Array(payments.map(({ seq }) => seq)),
+    int8Array(payments.map(({ createdAt }) => createdAt)),
+    int8Array(payments.map(({ updatedAt }) => updatedAt)),
+    textArray(payments.map(({ merchant }) => merchant)),
+    int4Array(payments.map(({ live }) => Number(live))),
+    textArray(payments.map(({ currency }) => currency)),
+    textArray(payments.map(({ status }) => status)),
+    int8Array(payments.map(({ amount }) => amount)),
+    int8Array(payments.map(({ authorized }) => authorized)),
+    int8Array(payments.map(({ captured }) => captured)),
+    int8Array(payments.map(({ refunded }) => refunded)),
+    int8Array(payments.map(({ disputed }) => disputed)),
+    int4Array(payments.map(({ review }) => Number(review))),
+    textArray(payments.map(({ connection }) => connection)),
+    textArray(payments.map(({ psp }) => psp)),
+    textArray(payments.map(({ merchantReference }) => merchantReference)),
+    byteaArray(payments.map(({ data }) => data)),
+    byteaArray(payments.map((payment) => payment.private)),
+    ...partValues(refunds),
+    textArray(refunds.map(({ status }) => status)),
+    int4Array(refunds.map(({ reversed }) => Number(reversed))),
+    textArray(refunds.map(({ connection }) => connection)),
+    ...partValues(disputes),
+    textArray(disputes.map(({ status }) => status)),
+    int8Array(disputes.map(({ fee }) => fee)),
+    int8Array(disputes.map(({ evidenceBy }) => evidenceBy ?? -1)),
+    int4Array(transfers.map(({ shard }) => shard)),
+    int8Array(transfers.map(({ position }) => position)),
+    int4Array(transfers.map(({ n }) => n)),
+    byteaArrayOfHex(transfers.map(({ entity }) => entity)),
+    textArray(transfers.map(({ merchant }) => merchant)),
+    int4Array(transfers.map(({ live }) => Number(live))),
+    textArray(transfers.map(({ currency }) => currency)),
+    int8Array(transfers.map(({ postedAt }) => postedAt)),
+    int8Array(transfers.map(({ amount }) => amount)),
+    textArray(transfers.map(({ debit }) => debit)),
+    textArray(transfers.map(({ credit }) => credit)),
+    textArray(transfers.map(({ phase }) => phase)),
+    textArray(transfers.map(({ connection }) => connection)),
+    textArray(transfers.map(({ operation }) => operation)),
+  ]
+}
+
+function partValues(rows: readonly (RefundRow | DisputeRow)[]): unknown[] {
+  return [
+    int4Array(rows.map(({ shard }) => shard)),
+    byteaArrayOfHex(rows.map(({ payment }) => payment)),
+    int4Array(rows.map(({ ordinal }) => ordinal)),
+    int8Array(rows.map(({ createdAt }) => createdAt)),
+    int8Array(rows.map(({ paymentCreatedAt }) => paymentCreatedAt)),
+    textArray(rows.map(({ merchant }) => merchant)),
+    int4Array(rows.map(({ live }) => Number(live))),
+    textArray(rows.map(({ currency }) => currency)),
+    int8Array(rows.map(({ amount }) => amount)),
+  ]
+}
