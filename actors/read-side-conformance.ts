@@ -4,7 +4,7 @@ import { type Random, seededRandom } from '../runtime/random.ts'
 import { type DecisionRecord, type Journal, JournalError } from './journal.ts'
 import { idOf, type JournalContext } from './journal-testing.ts'
 import type { ReadAdvance, TransferRow } from './read-rows.ts'
-import { decisions, expectTables, foldOf, Follower } from './read-side-testing.ts'
+import { decisions, foldOf, Follower, type ReadTables } from './read-side-testing.ts'
 
 const shard = 5
 
@@ -228,3 +228,27 @@ const transferToItself: TransferRow = {
 }
 
 const nothingShown = { from: 0, to: 1, payments: [], refunds: [], disputes: [], transfers: [] } as const
+
+/** Compares table by table, rows in any order. */
+function expectTables(found: ReadTables, expected: ReadTables): void {
+  expect(found.cursor).toBe(expected.cursor)
+  for (const table of ['payments', 'refunds', 'disputes', 'transfers', 'balances'] as const) {
+    expect(sorted(found[table]), table).toEqual(sorted(expected[table]))
+  }
+}
+
+function sorted(rows: readonly object[]): readonly object[] {
+  const plain = rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row)
+        .map(([name, value]: [string, unknown]): [string, unknown] => [name, plainOf(value)])
+        .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  )
+  return plain.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+}
+
+function plainOf(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return value.toString('hex')
+  return typeof value === 'bigint' ? value.toString() : value
+}

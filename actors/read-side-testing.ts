@@ -2,7 +2,6 @@
  * What tests of the read side share: whole lives of payments as rows of a journal, an owner that follows them, and what the
  * tables must hold, folded from the journal's rows.
  */
-import { expect } from 'vitest'
 import { paymentIdOfEntity } from '../domain/ids.ts'
 import { create, merchant, multicaptureMerchant } from '../domain/payment/testing/fixtures.ts'
 import type { Payment } from '../domain/payment/state.ts'
@@ -191,27 +190,3 @@ export function foldOf(rows: readonly JournalRow[]): ReadTables {
 }
 
 const reservedColumn = { debit: 'reservedDebits', credit: 'reservedCredits' } as const
-
-/** Compares table by table, rows in any order. */
-export function expectTables(found: ReadTables, expected: ReadTables): void {
-  expect(found.cursor).toBe(expected.cursor)
-  for (const table of ['payments', 'refunds', 'disputes', 'transfers', 'balances'] as const) {
-    expect(sorted(found[table]), table).toEqual(sorted(expected[table]))
-  }
-}
-
-function sorted(rows: readonly object[]): readonly object[] {
-  const plain = rows.map((row) =>
-    Object.fromEntries(
-      Object.entries(row)
-        .map(([name, value]: [string, unknown]): [string, unknown] => [name, plainOf(value)])
-        .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    ),
-  )
-  return plain.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
-}
-
-function plainOf(value: unknown): unknown {
-  if (Buffer.isBuffer(value)) return value.toString('hex')
-  return typeof value === 'bigint' ? value.toString() : value
-}

@@ -96,6 +96,12 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
       gauge('actor_active', 'Entities in memory.', () => host.stats().entities)
       gauge('actor_resident_bytes', 'Estimated memory of entities.', () => host.stats().residentBytes)
       gauge('requests_pending', 'Commands that wait for an answer.', () => host.stats().pending)
+      gauge('read_decisions_behind', 'Decisions that the read side does not show yet.', () => host.stats().readBehind)
+      gauge(
+        'read_shards_parked',
+        'Shards whose read side stands still before a decision that it cannot store: see the log for which.',
+        () => host.stats().readParked.length,
+      )
       gauge('timers_armed', 'Timers due within the horizon.', () => host.stats().timers)
       gauge('journal_lanes', 'Connections that append.', () => journal().lanes)
       gauge('journal_flushes', 'Flushes since the start.', () => journal().flushes)

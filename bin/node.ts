@@ -237,6 +237,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         shards: stats.shards,
         uncertain: stats.uncertain,
         stuck: controller.stuck,
+        readSide: { behind: stats.readBehind, parked: stats.readParked },
         entities: stats.entities,
         pending: stats.pending,
         commandsPerSecond: Math.round(commands / seconds),

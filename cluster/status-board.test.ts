@@ -36,6 +36,7 @@ const ofNode: ProcessStatus = {
     hottest: [{ shard: 3, perSecond: 1 }],
     moves: [{ shard: 3, from: 'node-2', to: 'node-1', epoch: 2, reason: 'drain', at: 1, blackoutMs: 1 }],
     takeovers: [{ from: { node: 'node-2', incarnation: 'i1' }, by: 'node-1', shards: 1, at: 1, tookMs: 1 }],
+    readSide: { behind: 3, parked: [3] },
     gateways: [gateway],
   },
 }
@@ -54,6 +55,10 @@ test.each([
   ['one whose load is no number', { ...plain, cpu: Number.NaN }],
   ['one of a node without its shards', { ...plain, nodeStatus: {} }],
   ['one of a node with gateways that are none', { ...ofNode, nodeStatus: { ...ofNode.nodeStatus, gateways: [null] } }],
+  [
+    'one of a node with a read side that is none',
+    { ...ofNode, nodeStatus: { ...ofNode.nodeStatus, readSide: { behind: 0, parked: ['3'] } } },
+  ],
   ['one of a node with gateways that are no list', { ...ofNode, nodeStatus: { ...ofNode.nodeStatus, gateways: 7 } }],
   [
     'one of a node with more records than it may tell',

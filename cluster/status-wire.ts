@@ -63,11 +63,16 @@ function isNode(value: unknown): boolean {
     ) &&
     isList(value['moves'], recordsMax, isMove) &&
     isList(value['takeovers'], recordsMax, isTakeover) &&
+    (value['readSide'] === undefined || isReadSide(value['readSide'])) &&
     (value['connections'] === undefined || isList(value['connections'], connectionsMax, isText)) &&
     // what a node heard of others; none of those has heard of anybody
     (value['gateways'] === undefined ||
       isList(value['gateways'], gatewaysMax, (each) => isProcess(each) && each['nodeStatus'] === undefined))
   )
+}
+
+function isReadSide(value: unknown): boolean {
+  return isFields(value) && areNumbers(value, ['behind']) && isList(value['parked'], statusLimits.shardsMax, isShard)
 }
 
 function isMove(value: unknown): boolean {

@@ -64,6 +64,8 @@ export interface NodeStatus {
   /** Newest last, at most 50. */
   readonly moves: readonly MoveRecord[]
   readonly takeovers: readonly TakeoverRecord[]
+  /** Decisions that its shards' read sides do not show yet, and shards whose read side stands still before one that it cannot store. */
+  readonly readSide?: { readonly behind: number; readonly parked: readonly number[] }
   /** PSP connections that it calls, by name. */
   readonly connections?: readonly string[]
   /** Gateways with a link to this node, as they told it; operators hear of them through any node. */

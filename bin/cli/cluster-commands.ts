@@ -40,8 +40,14 @@ function processTable(processes: readonly ProcessView[]): string {
   ])
 }
 
-function stateOf({ state, reasons, placement }: ProcessView): string {
-  const more = [...reasons, placement?.weight === 0 ? 'drained' : '', placement?.cordoned === true ? 'cordoned' : '']
+function stateOf({ state, reasons, placement, node_status: node }: ProcessView): string {
+  const parked = node?.read_side?.parked ?? []
+  const more = [
+    ...reasons,
+    placement?.weight === 0 ? 'drained' : '',
+    placement?.cordoned === true ? 'cordoned' : '',
+    parked.length === 0 ? '' : `read side parked: ${parked.join(' ')}`,
+  ]
   return [state.replace('_', ' '), ...more.filter((each) => each !== '')].join(', ')
 }
 

@@ -56,6 +56,8 @@ export interface ProcessView {
     readonly commands_per_second: number
     readonly durable_per_second: number
     readonly flush_ms: number
+    /** Of nodes that keep one: decisions it does not show yet, and shards that stand still before one that cannot be stored. */
+    readonly read_side?: { readonly behind: number; readonly parked: readonly number[] }
   }
 }
 
@@ -167,6 +169,7 @@ function processView(
         commands_per_second: status.nodeStatus.commandsPerSecond,
         durable_per_second: status.nodeStatus.durablePerSecond,
         flush_ms: status.nodeStatus.flushMs,
+        ...(status.nodeStatus.readSide !== undefined && { read_side: status.nodeStatus.readSide }),
       },
     }),
   }
