@@ -7,7 +7,7 @@ import { ShardBooks } from '../domain/ledger/proof.ts'
 import type { PaymentEvent } from '../domain/payment/events.ts'
 import { ProofSnapshot } from '../persistence/journal-chain-reading.ts'
 import type { JournalDatabase } from '../persistence/journal-databases.ts'
-import { balanceProblems, postedTransfers, readPositions, shownPayments } from '../persistence/ledger-reading.ts'
+import { heldBalances, postedTransfers, readPositions, shownPayments } from '../persistence/ledger-reading.ts'
 
 export interface LedgerProof {
   readonly shards: number
@@ -41,8 +41,6 @@ export async function proveLedger({ databases, shards, progress }: LedgerProofSc
         proof.problems.push(...books.problems)
         progress?.(shard, proof.transfers)
       }
-      const ranges = shards === undefined ? [{ first, last }] : asked.map((shard) => ({ first: shard, last: shard }))
-      for (const range of ranges) proof.problems.push(...(await balanceProblems(snapshot.client, range)))
     } finally {
       await snapshot.close()
     }
@@ -62,6 +60,7 @@ async function readBooks(snapshot: ProofSnapshot, shard: number, until: number):
     }
   })
   await postedTransfers(snapshot.client, shard, (row) => books.posted(row))
+  await heldBalances(snapshot.client, shard, (row) => books.held(row))
   await shownPayments(snapshot.client, shard, (row) => books.shown(row))
   books.end()
   return books

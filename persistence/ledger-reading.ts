@@ -1,9 +1,6 @@
-/**
- * The ledger's tables as a proof reads them, of the same snapshot as the journal: transfers and payments' rows shard by
- * shard, and balances that are not the sums of their transfers, which the server finds out by itself.
- */
+/** The ledger's tables as a proof reads them, shard by shard, of the same snapshot as the journal. */
 import type { Client } from 'pg'
-import type { Posted, Shown } from '../domain/ledger/proof.ts'
+import type { Held, Posted, Shown } from '../domain/ledger/proof.ts'
 import { assert } from '../runtime/assert.ts'
 import { copyRows } from './journal-chain-copy.ts'
 import type { ShardRange } from './journal-databases.ts'
@@ -53,72 +50,19 @@ function boundary(shard: number): string {
   return (shard * 64).toString(16).padStart(4, '0')
 }
 
-const unequalText = `
-  WITH folded AS (
-    SELECT t.shard, t.merchant, t.live, t.currency, t.connection, l.account,
-      sum(l.debit) FILTER (WHERE phase = 'posted') AS debits,
-      sum(l.credit) FILTER (WHERE phase = 'posted') AS credits,
-      sum(CASE phase WHEN 'pending' THEN l.debit WHEN 'released' THEN -l.debit END) AS reserved_debits,
-      sum(CASE phase WHEN 'pending' THEN l.credit WHEN 'released' THEN -l.credit END) AS reserved_credits
-    FROM read.transfer t CROSS JOIN LATERAL (VALUES (t.debit, t.amount, 0), (t.credit, 0, t.amount)) AS l (account, debit, credit)
-    WHERE t.shard BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4, 5, 6
-  ), compared AS (
-    SELECT shard, merchant, live, currency, connection, account,
-      concat_ws(' ', coalesce(f.debits, 0), coalesce(f.credits, 0), coalesce(f.reserved_debits, 0), coalesce(f.reserved_credits, 0)) AS folded,
-      concat_ws(' ', coalesce(b.debits, 0), coalesce(b.credits, 0), coalesce(b.reserved_debits, 0), coalesce(b.reserved_credits, 0)) AS stored
-    FROM folded f FULL JOIN (SELECT * FROM read.balance WHERE shard BETWEEN $1 AND $2) b
-      USING (shard, merchant, live, currency, connection, account)
-  )
-  SELECT * FROM compared WHERE folded <> stored ORDER BY shard, merchant, account LIMIT 100`
-
-/** Sums of all that balances hold, by shard and currency: transfers of equal debit and credit leave no difference. */
-const unbalancedText = `
-  SELECT shard, currency, sum(debits - credits)::text AS posted, sum(reserved_debits - reserved_credits)::text AS reserved
-  FROM read.balance WHERE shard BETWEEN $1 AND $2 GROUP BY shard, currency
-  HAVING sum(debits - credits) <> 0 OR sum(reserved_debits - reserved_credits) <> 0 ORDER BY shard, currency`
-
-interface UnequalBalance {
-  readonly shard: number
-  readonly merchant: string
-  readonly live: boolean
-  readonly currency: string
-  readonly connection: string
-  readonly account: string
-  readonly folded: string
-  readonly stored: string
-}
-
-interface Unbalanced {
-  readonly shard: number
-  readonly currency: string
-  readonly posted: string
-  readonly reserved: string
-}
-
-/** What is wrong with the balances of these shards, each in words. At most a hundred of a kind. */
-export async function balanceProblems(client: Client, { first, last }: ShardRange): Promise<readonly string[]> {
-  assert(first <= last, 'a range has shards', { first, last })
-  // one pass over whole tables, where many shards are proved at once
-  await client.query(`SET LOCAL enable_seqscan = ${first === last ? 'off' : 'on'}; SET LOCAL work_mem = '128MB'`)
-  const unequal = (await client.query<UnequalBalance>(unequalText, [first, last])).rows
-  const unbalanced = (await client.query<Unbalanced>(unbalancedText, [first, last])).rows
-  await client.query('SET LOCAL enable_seqscan = off')
-  return [
-    ...unequal.map(
-      ({ shard, merchant, live, currency, connection, account, folded, stored }) =>
-        `shard ${shard}, ${account} of ${merchant} (${live ? 'live' : 'test'}, ${connection}, ${currency}): the balance is ` +
-        `${wordsOf(stored)}, its transfers come to ${wordsOf(folded)}`,
-    ),
-    ...unbalanced.map(
-      ({ shard, currency, posted, reserved }) =>
-        `shard ${shard}, ${currency}: debits less credits are ${posted}, reserved ${reserved}, and not zero`,
-    ),
-  ]
-}
-
-function wordsOf(sums: string): string {
-  const [debits, credits, reservedDebits, reservedCredits] = sums.split(' ')
-  return `${debits} debit, ${credits} credit, ${reservedDebits} and ${reservedCredits} reserved`
+/** All of the shard, of every merchant. */
+export function heldBalances(client: Client, shard: number, visit: (row: Held) => void): Promise<void> {
+  const text = `SELECT live, merchant, currency, connection, account,
+      debits::text, credits::text, reserved_debits::text, reserved_credits::text FROM read.balance WHERE shard = ${shard}`
+  return copyRows(client, text, (fields) => {
+    const [live, ...rest] = fields as readonly Buffer[]
+    const [merchant, currency, connection, account, ...sums] = rest.map(String) as Texts
+    const [debits, credits, reservedDebits, reservedCredits] = sums.map(BigInt) as [bigint, bigint, bigint, bigint]
+    visit({
+      ...{ merchant, live: live?.[0] === 1, currency, connection, account },
+      ...{ debits, credits, reservedDebits, reservedCredits },
+    })
+  })
 }
 
 function hexOf(bytes: Buffer | undefined): string {
