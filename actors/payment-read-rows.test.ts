@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import {
+  capture,
+  create,
+  dispute,
+  minute,
+  refund,
+  says,
+  settlementLine,
+  startedAt,
+  succeeded,
+} from '../domain/payment/testing/fixtures.ts'
+import { given, idOf, later, nothing, payment, type Scenario, transfers } from '../domain/payment/testing/scenario.ts'
+import { decodeState } from './codec.ts'
+import { kindOf } from './read-side-testing.ts'
+import { transferRows } from './payment-read-rows.ts'
+import type { ReadRows } from './read-rows.ts'
+
+const address = { shard: 7, entity: '07'.repeat(16) }
+
+function rowsOf(scenario: Scenario): ReadRows {
+  const rows = kindOf('payment.test')?.readRows?.(address, payment(scenario))
+  if (rows === undefined) throw new Error('payments are shown')
+  return rows
+}
+
+const pending = given(nothing(), create({ merchantReference: 'order\0 7', description: 'a gift for Jane' }))
+const authorized = given(pending, says(idOf(pending, 'att'), succeeded()))
+const capturing = given(authorized, capture())
+const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded()))
+const refunding = given(later(captured, minute), refund(60))
+const refunded = given(refunding, says(idOf(refunding, 're'), succeeded(60)))
+
+describe('a payment’s row', () => {
+  test('says whose it is, what became of its money, and where', () => {
+    const { payment: row } = rowsOf(refunded)
+    expect(row).toMatchObject({
+      ...{ ...address, merchant: 'mer_1', live: false, currency: 'EUR', seq: 6 },
+      ...{ createdAt: startedAt, updatedAt: startedAt + minute, status: 'captured', review: false },
+      ...{ amount: 100, authorized: 100, captured: 100, refunded: 60, disputed: 0 },
+      ...{ connection: 'first', psp: 'stripe' },
+    })
+  })
+
+  test('has the state without what is personal, which is beside it', () => {
+    const { payment: row } = rowsOf(captured)
+    expect(decodeState(row.data)).toMatchObject({ amountMinor: 100, lifecycle: { status: 'captured' } })
+    expect(row.data.includes('Jane')).toBe(false)
+    expect(row.private === null ? undefined : decodeState(row.private)).toMatchObject({
+      description: 'a gift for Jane',
+    })
+  })
+
+  test('holds only texts that a database takes', () => {
+    expect(rowsOf(captured).payment.merchantReference).toBe('order 7')
+  })
+
+  test('before any attempt has no connection', () => {
+    const waiting = given(nothing(), create({ confirm: false }))
+    expect(rowsOf(waiting).payment).toMatchObject({ connection: null, psp: null, status: 'created', authorized: 0 })
+  })
+})
+
+describe('parts of a payment', () => {
+  test('each refund has a row, from when it was planned', () => {
+    expect(rowsOf(refunded).refunds).toEqual([
+      {
+        ...{ shard: 7, merchant: 'mer_1', live: false, currency: 'EUR', payment: address.entity, ordinal: 1 },
+        ...{ createdAt: startedAt + minute, paymentCreatedAt: startedAt, amount: 60, status: 'succeeded' },
+        ...{ reversed: false, connection: 'first' },
+      },
+    ])
+  })
+
+  test('each dispute has a row, whose time is that of the first word of it', () => {
+    const opened = given(later(captured, minute), dispute('open'))
+    const lost = given(later(opened, minute), dispute('lost'))
+    for (const [scenario, status] of [
+      [opened, 'open'],
+      [lost, 'lost'],
+    ] as const) {
+      expect(rowsOf(scenario).disputes).toMatchObject([
+        { ordinal: 1, createdAt: startedAt + minute, amount: 40, fee: 15, status, evidenceBy: null },
+      ])
+    }
+  })
+
+  test('each transfer of a decision has a row at its position', () => {
+    const rows = transferRows(rowsOf(captured).payment, { position: 9, at: 5 }, transfers(captured))
+    expect(
+      rows.map(({ position, n, postedAt, debit, credit, amount, phase }) => {
+        return [position, n, postedAt, `${debit} → ${credit} ${amount} ${phase}`]
+      }),
+    ).toEqual([
+      [9, 0, 5, 'auth_hold_contra → auth_hold 100 posted'],
+      [9, 1, 5, 'psp_receivable → merchant_payable 100 released'],
+      [9, 2, 5, 'psp_receivable → merchant_payable 100 posted'],
+    ])
+    const settled = given(captured, settlementLine({ lineKey: 'line\0 1' }))
+    const lines = transferRows(rowsOf(settled).payment, { position: 9, at: 5 }, transfers(settled))
+    expect(lines.map(({ operation }) => operation)).toEqual(['line 1', 'line 1'])
+  })
+})
