@@ -49,6 +49,15 @@ export const serverSettings = {
     }),
     { source: 'value or file', expected: 'ranges that cover the shards 0 to 1023, each with a postgres:// URL' },
   ),
+  readDatabaseUrls: optionalSetting(
+    'SHARDPAY_READ_DATABASE_URLS',
+    Type.String({
+      minLength: 1,
+      description:
+        'Replicas that lists, balances and the ledger are read from instead (docs/reading.md), one for each journal database: a URL, or the same ranges of shards.',
+    }),
+    { source: 'value or file', expected: 'the ranges of the journal databases, each with a postgres:// URL' },
+  ),
   nodeId: setting(
     'SHARDPAY_NODE_ID',
     Type.String({

@@ -21,6 +21,7 @@ import { JournalHistory } from '../persistence/journal-history.ts'
 import { checkJournalDatabases } from '../persistence/migrate.ts'
 import { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
 import { OperatorReads } from '../persistence/operator-reads.ts'
+import { MerchantQueries } from '../persistence/queries.ts'
 import { createMergedReadModel } from '../persistence/read-model.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ConfigError, type ConfigProblem, type Configuration, loadConfig, unknownVariables } from '../runtime/config.ts'
@@ -30,7 +31,8 @@ import { exitWithParent } from '../runtime/parent.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { joinCluster } from './cluster.ts'
 import { rolesOf, serverSettings } from './config.ts'
-import { databasesOf } from './databases.ts'
+import { databasesOf, queryDatabasesOf } from './databases.ts'
+import { createMerchantReads } from './merchant-reads.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { createBreakerMetric } from './node-metrics.ts'
 import { createJournalReader, createOperations, createOperatorReader } from './operations.ts'
@@ -49,7 +51,7 @@ type Config = Configuration<typeof serverSettings>
 async function main(): Promise<void> {
   const began = performance.now()
   exitWithParent()
-  const { config, roles, databases } = readConfig()
+  const { config, roles, databases, queryDatabases } = readConfig()
   const seed = config.seedFile === undefined ? undefined : readSeed(config.seedFile)
   const tokens = tokensOf(config)
   const log = createLog({ level: config.logLevel, fields: { node: config.nodeId } })
@@ -118,20 +120,23 @@ async function main(): Promise<void> {
     ...(roles.has('gateway') && cluster.unreachableShards() >= cluster.owners.all.length / 2 ? ['no_owners'] : []),
   ]
   const readiness = () => ({ ready: reasons().length === 0, reasons: reasons() })
-  const app = roles.has('gateway')
-    ? buildApp({
-        router: cluster.router,
-        directory,
-        idKey,
-        keySecret,
-        clock: systemClock,
-        random: systemRandom,
-        log: log.child({ component: 'gateway' }),
-        metrics,
-        readiness,
-        webhooks: connections,
-      })
-    : undefined
+  const queries = roles.has('gateway') ? new MerchantQueries(queryDatabases, systemClock) : undefined
+  const app =
+    queries === undefined
+      ? undefined
+      : buildApp({
+          router: cluster.router,
+          directory,
+          reads: createMerchantReads(queries),
+          idKey,
+          keySecret,
+          clock: systemClock,
+          random: systemRandom,
+          log: log.child({ component: 'gateway' }),
+          metrics,
+          readiness,
+          webhooks: connections,
+        })
   app?.addHook('onResponse', (_request, reply, done) => {
     if (reply.statusCode >= 500) unavailable += 1
     else answered += 1
@@ -209,7 +214,7 @@ async function main(): Promise<void> {
     await cluster.stop()
     directory.stop()
     await Promise.all([connections.stop(), operator.close(), committed?.history.close(), committed?.reads.close()])
-    await readModel.close()
+    await Promise.all([readModel.close(), queries?.close()])
   })
 
   const urls = {
@@ -228,8 +233,9 @@ function readConfig() {
   const roles = rolesOf(config.roles)
   const problems: ConfigProblem[] = []
   const databases = collect(problems, () => databasesOf(config)) ?? []
+  const queryDatabases = collect(problems, () => queryDatabasesOf(databases, config.readDatabaseUrls)) ?? []
   if (problems.length > 0) throw new ConfigError(problems)
-  return { config, roles, databases }
+  return { config, roles, databases, queryDatabases }
 }
 
 /** Undefined where `read` found something wrong: one message names everything. */

@@ -223,7 +223,8 @@ describe('paths and queries', () => {
     const { app } = testEdge()
     for (const [method, url, allow] of [
       ['DELETE', `/v1/payments/${id}`, 'GET'],
-      ['PUT', '/v1/payments', 'POST'],
+      ['PUT', '/v1/payments', 'POST, GET'],
+      ['POST', '/v1/balance', 'GET'],
       ['HEAD', `/v1/return/att_x/y`, 'GET'],
       ['TRACE', `/v1/payments/${id}/capture`, 'POST'],
     ] as const) {

@@ -25,9 +25,15 @@ import type {
 
 export class MemoryReads implements MerchantReads {
   readonly states: Payment[] = []
+  readonly #source: () => readonly Payment[]
   asOf = Date.UTC(2026, 10, 4, 12, 0, 1)
   /** Thrown by whatever is asked, while it is set. */
   broken: Error | undefined
+
+  /** @param source where its payments are; default: {@link MemoryReads.states}. */
+  constructor(source?: () => readonly Payment[]) {
+    this.#source = source ?? (() => this.states)
+  }
 
   async payments(owner: Owner, filter: PaymentFilter, page: PageOf): Promise<ReadPage<Payment>> {
     const found = this.#of(owner).filter((state) => matches(state, filter))
@@ -76,7 +82,7 @@ export class MemoryReads implements MerchantReads {
 
   #of({ merchant, mode }: Owner): readonly Payment[] {
     if (this.broken !== undefined) throw this.broken
-    return this.states.filter((state) => state.merchant === merchant && state.mode === mode)
+    return this.#source().filter((state) => state.merchant === merchant && state.mode === mode)
   }
 
   #page<Item>(found: readonly Listed<Item>[], { limit, direction, from }: PageOf): ReadPage<Item> {

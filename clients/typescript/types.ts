@@ -220,6 +220,86 @@ export interface Event {
   }
 }
 
+/** What the accounts say, over all PSP connections. */
+export interface Balance {
+  readonly object: 'balance'
+  /** Those that were ever booked in, in order. */
+  readonly currencies: ReadonlyArray<{
+    /** ISO 4217, lower case. */
+    readonly currency: string
+    /** What PSPs have settled, fees taken off: on its way to your bank. */
+    readonly available: number
+    /** Captured and not yet settled: what PSPs still owe. Below zero where refunds exceed it. */
+    readonly pending: number
+    /** What PSPs have withdrawn for disputes that are open. */
+    readonly disputed: number
+    /** What PSPs have kept, of settlements and for disputes. */
+    readonly fees: number
+    /** Losses, and what is not yet known what it belongs to. */
+    readonly other: number
+    /** Captured less refunded and lost in disputes: the sum of the five above. */
+    readonly payable: number
+    /** In captures whose outcome is open. */
+    readonly pending_captures: number
+    /** In refunds whose outcome is open. */
+    readonly pending_refunds: number
+    /** Held on cards and not captured. No money yet. */
+    readonly authorized: number
+  }>
+  /** False for what was made with a test key. */
+  readonly livemode: boolean
+  /** Unix milliseconds. What was decided until then is in the answer; what came later may be. */
+  readonly as_of: number
+}
+
+/** One account of your books. */
+export interface LedgerAccount {
+  /** Connection, currency and name. */
+  readonly id: string
+  readonly object: 'ledger_account'
+  /** Of the chart of accounts, such as `psp_receivable`. */
+  readonly name: string
+  /** PSP connection; null where it is not known which one. */
+  readonly connection: string | null
+  /** ISO 4217, lower case. */
+  readonly currency: string
+  /** Debits less credits. */
+  readonly balance: number
+  /** All that was ever debited. */
+  readonly debits: number
+  /** All that was ever credited. */
+  readonly credits: number
+  /** Reserved by operations that are open. */
+  readonly pending_debits: number
+  /** Reserved by operations that are open. */
+  readonly pending_credits: number
+  /** False for what was made with a test key. */
+  readonly livemode: boolean
+}
+
+/** An amount moved from one account to another. `posted` moves balances; `pending` reserves, until it is `released`, also when what was reserved is posted. Entries are never changed: a correction is another entry. */
+export interface LedgerEntry {
+  readonly id: string
+  readonly object: 'ledger_entry'
+  /** Id of the account that is debited. */
+  readonly debit: string
+  /** Id of the account that is credited. */
+  readonly credit: string
+  /** Minor units, above zero. */
+  readonly amount: number
+  /** ISO 4217, lower case. */
+  readonly currency: string
+  readonly phase: 'posted' | 'pending' | 'released'
+  readonly payment: string
+  /** Id of the operation or dispute, or the settlement line’s key. */
+  readonly operation: string
+  /** When it was decided. Unix seconds. */
+  readonly created: number
+  readonly created_at: string
+  /** False for what was made with a test key. */
+  readonly livemode: boolean
+}
+
 export interface Problem {
   readonly type: string
   readonly title: string

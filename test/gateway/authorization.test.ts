@@ -18,6 +18,7 @@ import {
 } from '../../gateway/testing.ts'
 import { createLog } from '../../runtime/log.ts'
 import { type EdgeOverHost, edgeOverHost, methods, otherSecret } from '../support/edge-over-host.ts'
+import { openDispute } from '../support/edge-reads.ts'
 
 const card = { amount: 1_000, currency: 'eur', payment_method: methods.card }
 
@@ -34,6 +35,15 @@ const scopes: Readonly<Record<string, Scope | undefined>> = {
   refundPayment: 'refunds:write',
   createRefund: 'refunds:write',
   getRefund: 'payments:read',
+  listPayments: 'payments:read',
+  searchPayments: 'payments:read',
+  listRefunds: 'payments:read',
+  listDisputes: 'payments:read',
+  getDispute: 'payments:read',
+  getBalance: 'payments:read',
+  listLedgerAccounts: 'payments:read',
+  listAccountEntries: 'payments:read',
+  listPaymentEntries: 'payments:read',
   getLiveness: undefined,
   getReadiness: undefined,
 }
@@ -48,6 +58,7 @@ let edge: EdgeOverHost
 let operations: readonly Operation[]
 let payment: string
 let refund: string
+let dispute: string
 
 beforeAll(async () => {
   edge = await edgeOverHost()
@@ -63,13 +74,33 @@ beforeAll(async () => {
   )
   payment = (await edge.send('/v1/payments', { key: 'k', body: card })).json<{ id: string }>().id
   refund = (await edge.send('/v1/refunds', { key: 'r', body: { payment, amount: 1 } })).json<{ id: string }>().id
+  await openDispute(edge, payment, 10)
+  dispute = `dp_${payment.slice(4)}_1`
 })
 
 afterAll(() => edge.close())
 
+interface Ids {
+  readonly payment: string
+  readonly refund: string
+  readonly dispute: string
+  readonly account: string
+}
+
+/** What `{id}` stands for where it is no payment. */
+const idsOf: Readonly<Record<string, keyof Ids>> = {
+  getRefund: 'refund',
+  getDispute: 'dispute',
+  listAccountEntries: 'account',
+}
+const account = 'acc_scripted.eur.psp_receivable'
+
 /** A request that would be accepted, were it the right merchant's. */
-function request(operation: Operation, ids: { payment: string; refund: string }, secret: string, key = 'x') {
-  const path = operation.path.replace('{id}', operation.operationId === 'getRefund' ? ids.refund : ids.payment)
+function request(operation: Operation, ids: Ids, secret: string, key = 'x') {
+  const { operationId } = operation
+  const id = ids[idsOf[operationId] ?? 'payment']
+  const query = operationId === 'searchPayments' ? '?query=amount>0' : ''
+  const path = `${operation.path.replace('{id}', id)}${query}`
   const body =
     operation.operationId === 'createRefund'
       ? { payment: ids.payment, amount: 1 }
@@ -79,19 +110,32 @@ function request(operation: Operation, ids: { payment: string; refund: string },
   return edge.send(path, { secret, ...(operation.method === 'POST' && { key, body }) })
 }
 
+function own(): Ids {
+  return { payment, refund, dispute, account }
+}
+
 const isAboutAnObject = ({ path, operationId }: Operation): boolean =>
-  path.includes('{id}') || operationId === 'createRefund'
+  (path.includes('{id}') && operationId !== 'listAccountEntries') || operationId === 'createRefund'
+
+/** What a caller sees of its own without naming an object of it. */
+const isList = (operation: Operation): boolean =>
+  operation.method === 'GET' && scopes[operation.operationId] !== undefined && !isAboutAnObject(operation)
 
 describe('B38 S1 another merchant’s object, and one’s own of the other mode', () => {
   it('is not there, for every operation: the same answer as for an id that nobody has', async () => {
     const nobodys = 'pay_7zzzzzzzzzzzzzzzzzzzzzzzz0'
-    const absent = { payment: nobodys, refund: `re_${nobodys.slice(4)}_1` }
+    const absent = {
+      payment: nobodys,
+      refund: `re_${nobodys.slice(4)}_1`,
+      dispute: `dp_${nobodys.slice(4)}_1`,
+      account,
+    }
     const about = operations.filter(isAboutAnObject)
-    expect(about).toHaveLength(10)
+    expect(about).toHaveLength(12)
     const calls = edge.psp.calls.length
     for (const operation of about) {
       for (const secret of [otherSecret, liveSecret]) {
-        const foreign = await request(operation, { payment, refund }, secret)
+        const foreign = await request(operation, own(), secret)
         const unknown = await request(operation, absent, secret)
         expect([operation.operationId, foreign.statusCode, unknown.statusCode]).toEqual([
           operation.operationId,
@@ -110,6 +154,47 @@ describe('B38 S1 another merchant’s object, and one’s own of the other mode'
       }
     }
     expect(edge.psp.calls.length).toBe(calls)
+  })
+
+  it('is in no list, balance or book: those of others are as if it did not exist, whatever they filter by', async () => {
+    const lists = operations.filter(isList)
+    expect(lists.map(({ operationId }) => operationId)).toEqual([
+      'listPayments',
+      'searchPayments',
+      'listRefunds',
+      'listDisputes',
+      'getBalance',
+      'listLedgerAccounts',
+      'listAccountEntries',
+    ])
+    for (const operation of lists) {
+      const items = async (secret: string): Promise<unknown[]> => {
+        const response = await request(operation, own(), secret)
+        expect([operation.operationId, response.statusCode]).toEqual([operation.operationId, 200])
+        const { data, currencies } = response.json<{ data?: unknown[]; currencies?: unknown[] }>()
+        return data ?? currencies ?? []
+      }
+      expect(await items(testSecret)).not.toEqual([])
+      for (const secret of [otherSecret, liveSecret]) expect(await items(secret)).toEqual([])
+    }
+    for (const [url, id] of [
+      ['/v1/payments', payment],
+      ['/v1/refunds', refund],
+      ['/v1/disputes', dispute],
+    ] as const) {
+      for (const name of ['starting_after', 'ending_before']) {
+        const foreign = await edge.send(`${url}?${name}=${id}`, { secret: otherSecret })
+        const unknown = await edge.send(`${url}?${name}=${id.slice(0, -3)}zz0`, { secret: otherSecret })
+        expect([foreign.statusCode, foreign.json<{ error: { code: string } }>().error.code]).toEqual([
+          400,
+          'parameter_invalid',
+        ])
+        expect(foreign.body.replace(/req_[0-9a-f]+/, '')).toBe(unknown.body.replace(/req_[0-9a-f]+/, ''))
+      }
+      if (url === '/v1/payments') continue
+      const ofPayment = await edge.send(`${url}?payment=${payment}`, { secret: otherSecret })
+      expect(ofPayment.json()).toMatchObject({ data: [], has_more: false })
+    }
   })
 
   it('S31 costs the same work to find as to miss: one read of the journal where it is not in memory', async () => {
@@ -175,7 +260,7 @@ describe('S3 scopes', () => {
       for (const operation of operations) {
         const needed = scopes[operation.operationId]
         if (needed === undefined) continue
-        const response = await request(operation, { payment, refund }, secret, `scopes-${n}-${operation.operationId}`)
+        const response = await request(operation, own(), secret, `scopes-${n}-${operation.operationId}`)
         asked += 1
         if (set.includes(needed)) expect([200, 201, 409]).toContain(response.statusCode)
         else {
@@ -191,7 +276,7 @@ describe('S3 scopes', () => {
         }
       }
     }
-    expect(asked).toBe(8 * 11)
+    expect(asked).toBe(8 * 20)
   })
 })
 

@@ -4,6 +4,7 @@
  */
 import type { Example } from '../../gateway/openapi-examples.ts'
 import { type EdgeOverHost, methods } from '../support/edge-over-host.ts'
+import { openDispute } from '../support/edge-reads.ts'
 
 interface Step {
   readonly name: string
@@ -14,6 +15,8 @@ interface Step {
   readonly key?: string
   readonly prefer?: string
   readonly body?: object
+  /** Happens first. */
+  readonly before?: (edge: EdgeOverHost, ids: Map<string, string>) => Promise<void>
   readonly status: number
 }
 
@@ -201,9 +204,81 @@ const steps: readonly Step[] = [
     path: '/v1/payments/{captured}/events?limit=2',
     status: 200,
   },
+  {
+    name: 'payments',
+    operationId: 'listPayments',
+    summary: 'The newest captured one, and that more follow',
+    path: '/v1/payments?status=captured&limit=1',
+    status: 200,
+  },
+  {
+    name: 'foreign_cursor',
+    operationId: 'listPayments',
+    summary: 'A cursor that names nothing of this list',
+    path: '/v1/payments?starting_after=pay_7zzzzzzzzzzzzzzzzzzzzzzzz0',
+    status: 400,
+  },
+  {
+    name: 'found',
+    operationId: 'searchPayments',
+    summary: 'By reference and amount',
+    path: '/v1/payments/search?query=merchant_reference:order-1001%20amount>=1000',
+    status: 200,
+  },
+  {
+    name: 'refunds',
+    operationId: 'listRefunds',
+    summary: 'Those of one payment',
+    path: '/v1/refunds?payment={captured}',
+    status: 200,
+  },
+  {
+    name: 'disputed',
+    operationId: 'getDispute',
+    summary: 'As it is',
+    path: '/v1/disputes/{dispute}',
+    before: (edge, ids) => disputeOf(edge, ids),
+    status: 200,
+  },
+  {
+    name: 'disputes',
+    operationId: 'listDisputes',
+    summary: 'All of them',
+    path: '/v1/disputes',
+    status: 200,
+  },
+  { name: 'balance', operationId: 'getBalance', summary: 'By currency', path: '/v1/balance', status: 200 },
+  {
+    name: 'accounts',
+    operationId: 'listLedgerAccounts',
+    summary: 'Of all connections and currencies',
+    path: '/v1/ledger/accounts',
+    status: 200,
+  },
+  {
+    name: 'account_entries',
+    operationId: 'listAccountEntries',
+    summary: 'The newest on what a PSP still owes',
+    path: '/v1/ledger/accounts/acc_scripted.eur.psp_receivable/entries?limit=1',
+    status: 200,
+  },
+  {
+    name: 'payment_entries',
+    operationId: 'listPaymentEntries',
+    summary: 'All that a payment did to the books',
+    path: '/v1/payments/{captured}/ledger_entries',
+    status: 200,
+  },
   { name: 'alive', operationId: 'getLiveness', summary: 'It is', path: '/livez', status: 200 },
   { name: 'ready', operationId: 'getReadiness', summary: 'It should', path: '/readyz', status: 200 },
 ]
+
+/** A shopper claims back a part of what is left of the payment that was captured later. */
+async function disputeOf(edge: EdgeOverHost, ids: Map<string, string>): Promise<void> {
+  const payment = ids.get('authorized') ?? ''
+  await openDispute(edge, payment, 100)
+  ids.set('dispute', `dp_${payment.slice(4)}_1`)
+}
 
 /** Runs all steps; throws where one answers another status than it should. */
 export async function runExamples(edge: EdgeOverHost): Promise<readonly Example[]> {
@@ -211,6 +286,7 @@ export async function runExamples(edge: EdgeOverHost): Promise<readonly Example[
   const filled = (text: string): string => text.replaceAll(/\{(\w+)\}/g, (_all, name: string) => ids.get(name) ?? '')
   const examples: Example[] = []
   for (const step of steps) {
+    await step.before?.(edge, ids)
     const path = filled(step.path)
     const body = step.body === undefined ? undefined : (JSON.parse(filled(JSON.stringify(step.body))) as object)
     const headers: Record<string, string> = step.prefer === undefined ? {} : { prefer: step.prefer }

@@ -25,6 +25,7 @@ import { scriptedConnector, type ScriptedConnector, type ScriptedOptions, succes
 import { VirtualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { seededRandom } from '../../runtime/random.ts'
+import { readsOver } from './edge-reads.ts'
 
 export const otherSecret = 'sk_test_Z9y8X7w6V5u4T3s2'
 export const otherMerchantId = 'mer_b'
@@ -139,6 +140,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
     random: seededRandom(9),
     log: silentLog,
     readiness: () => ({ ready: true, reasons: [] }),
+    reads: readsOver(database),
     ...options.gateway,
   })
 
