@@ -4,6 +4,7 @@ import { type Client, createClient, type Payment, ShardpayError } from './index.
 
 const id = 'pay_0123456789abcdefghjkmnpqrs'
 const refundId = 're_0123456789abcdefghjkmnpqrs_1'
+const disputeId = 'dp_0123456789abcdefghjkmnpqrs_1'
 
 interface Sent {
   readonly line: string
@@ -81,6 +82,47 @@ const calls: readonly (readonly [string, string, (client: Client) => Promise<obj
     ({ refunds }) => refunds.retrieve(refundId, { expand: ['payment.refunds'] }),
     undefined,
   ],
+  ['list', 'GET /v1/payments', ({ payments }) => payments.list(), undefined],
+  [
+    'list',
+    'GET /v1/payments?status=captured&created%5Bgte%5D=5&limit=2&expand%5B%5D=data.refunds&expand%5B%5D=data.captures',
+    ({ payments }) =>
+      payments.list({
+        status: 'captured',
+        'created[gte]': 5,
+        limit: 2,
+        expand: ['data.refunds', 'data.captures'],
+      }),
+    undefined,
+  ],
+  [
+    'list',
+    'GET /v1/payments/search?query=amount%3E5&page=abc',
+    ({ payments }) => payments.search({ query: 'amount>5', page: 'abc' }),
+    undefined,
+  ],
+  [
+    'list',
+    `GET /v1/payments/${id}/ledger_entries?limit=5`,
+    ({ payments }) => payments.ledgerEntries(id, { limit: 5 }),
+    undefined,
+  ],
+  ['list', `GET /v1/refunds?payment=${id}`, ({ refunds }) => refunds.list({ payment: id }), undefined],
+  [
+    'list',
+    'GET /v1/disputes?ending_before=dp_1',
+    ({ disputes }) => disputes.list({ ending_before: 'dp_1' }),
+    undefined,
+  ],
+  ['dispute', `GET /v1/disputes/${disputeId}`, ({ disputes }) => disputes.retrieve(disputeId), undefined],
+  ['balance', 'GET /v1/balance', ({ balance }) => balance.retrieve(), undefined],
+  ['list', 'GET /v1/ledger/accounts', ({ ledger }) => ledger.accounts(), undefined],
+  [
+    'list',
+    'GET /v1/ledger/accounts/acc_stripe-test.eur.psp_receivable/entries?page=abc',
+    ({ ledger }) => ledger.entries('acc_stripe-test.eur.psp_receivable', { page: 'abc' }),
+    undefined,
+  ],
 ]
 
 test.each(calls)('a %s from %s', async (object, line, call, body) => {
@@ -97,6 +139,9 @@ test('an id that is none is refused, so that it never becomes another path', asy
     await expect(client.payments.wait(wrong), wrong).rejects.toThrow(TypeError)
   }
   await expect(client.refunds.retrieve(id)).rejects.toThrow(TypeError)
+  for (const wrong of ['', 'acc_', 'acc_a/../b', 'acc_a?x', id]) {
+    await expect(client.ledger.entries(wrong), wrong).rejects.toThrow(TypeError)
+  }
   expect(sent).toEqual([])
 })
 

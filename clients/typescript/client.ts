@@ -9,12 +9,16 @@ import { ShardpayError } from './errors.ts'
 import { type ClientOptions, pause, type ReadOptions, Transport, type WriteOptions } from './transport.ts'
 import type {
   Attempt,
+  Balance,
   CancelPaymentBody,
   CapturePaymentBody,
   ConfirmPaymentBody,
   CreatePaymentBody,
   CreateRefundBody,
+  Dispute,
   Event,
+  LedgerAccount,
+  LedgerEntry,
   Payment,
   Refund,
   RefundPaymentBody,
@@ -43,6 +47,50 @@ export interface List<Item> {
   readonly data: readonly Item[]
 }
 
+/** All that are given must hold. Times are Unix seconds. */
+export interface CreatedFilter {
+  readonly 'created[gte]'?: number
+  readonly 'created[gt]'?: number
+  readonly 'created[lte]'?: number
+  readonly 'created[lt]'?: number
+  readonly currency?: string
+}
+
+/** Lists across payments also go on by the `next_page` of an answer. */
+export interface PageParameters extends ListParameters {
+  readonly page?: string
+}
+
+export interface ListPaymentsParameters extends PageParameters, CreatedFilter {
+  readonly status?: Payment['status']
+  readonly merchant_reference?: string
+  readonly psp?: string
+  readonly expand?: readonly `data.${PaymentExpansion}`[]
+}
+
+export interface SearchPaymentsParameters extends Pick<PageParameters, 'limit' | 'page'> {
+  /** Terms that must all hold, such as `status:captured amount>=1000`. */
+  readonly query: string
+  readonly expand?: readonly `data.${PaymentExpansion}`[]
+}
+
+export interface ListRefundsParameters extends PageParameters, CreatedFilter {
+  readonly payment?: string
+  readonly expand?: readonly `data.${RefundExpansion}`[]
+}
+
+export interface ListDisputesParameters extends PageParameters, CreatedFilter {
+  readonly payment?: string
+}
+
+/** A page of a list across payments. */
+export interface Page<Item> extends List<Item> {
+  /** `page` of the next call; null where nothing more follows. */
+  readonly next_page: string | null
+  /** Unix milliseconds. What was decided until then is in it; what came later may be. */
+  readonly as_of: number
+}
+
 export interface WaitOptions {
   /** Default 60,000. */
   readonly timeoutMs?: number
@@ -65,6 +113,9 @@ export interface Client {
     refund(id: string, parameters?: Unkeyed<RefundPaymentBody>, options?: WriteOptions): Promise<Refund>
     events(id: string, parameters?: ListParameters, options?: ReadOptions): Promise<List<Event>>
     attempts(id: string, parameters?: ListParameters, options?: ReadOptions): Promise<List<Attempt>>
+    list(parameters?: ListPaymentsParameters, options?: ReadOptions): Promise<Page<Payment>>
+    search(parameters: SearchPaymentsParameters, options?: ReadOptions): Promise<Page<Payment>>
+    ledgerEntries(id: string, parameters?: PageParameters, options?: ReadOptions): Promise<Page<LedgerEntry>>
     /**
      * Reads the payment until its outcome is known, with growing pauses. A payment that failed is an answer here, not an
      * error: look at `status` and `last_error`.
@@ -79,6 +130,18 @@ export interface Client {
       parameters?: { readonly expand?: readonly RefundExpansion[] },
       options?: ReadOptions,
     ): Promise<Refund>
+    list(parameters?: ListRefundsParameters, options?: ReadOptions): Promise<Page<Refund>>
+  }
+  readonly disputes: {
+    retrieve(id: string, options?: ReadOptions): Promise<Dispute>
+    list(parameters?: ListDisputesParameters, options?: ReadOptions): Promise<Page<Dispute>>
+  }
+  readonly balance: {
+    retrieve(options?: ReadOptions): Promise<Balance>
+  }
+  readonly ledger: {
+    accounts(parameters?: PageParameters, options?: ReadOptions): Promise<Page<LedgerAccount>>
+    entries(account: string, parameters?: PageParameters, options?: ReadOptions): Promise<Page<LedgerEntry>>
   }
 }
 
@@ -97,16 +160,21 @@ export function createClient(options: ClientOptions): Client {
       transport.send({ path, expects, body: parameters }, options)
 
   const retrieve =
-    <Answer>(prefix: 'pay' | 're', expects: string) =>
+    <Answer>(prefix: Prefix, expects: string) =>
     async (id: string, { expand = [] }: { readonly expand?: readonly string[] } = {}, options?: ReadOptions) => {
       const query = expand.map((path) => ['expand[]', path] as const)
       return transport.send<Answer>({ path: pathOf(prefix, id), expects, query }, options)
     }
 
   const list =
-    <Item>(name: string) =>
-    async (id: string, parameters: ListParameters = {}, options?: ReadOptions): Promise<List<Item>> =>
-      transport.send({ path: `${pathOf('pay', id)}/${name}`, expects: 'list', query: queryOf(parameters) }, options)
+    <Answer, Parameters extends object = ListParameters>(prefix: Prefix, name: string) =>
+    async (id: string, parameters?: Parameters, options?: ReadOptions): Promise<Answer> =>
+      transport.send({ path: `${pathOf(prefix, id)}/${name}`, expects: 'list', query: queryOf(parameters) }, options)
+
+  const listAll =
+    <Item, Parameters extends object = PageParameters>(path: string) =>
+    async (parameters?: Parameters, options?: ReadOptions): Promise<Page<Item>> =>
+      transport.send({ path, expects: 'list', query: queryOf(parameters) }, options)
 
   const retrievePayment = retrieve<Payment>('pay', 'payment')
   return {
@@ -117,13 +185,29 @@ export function createClient(options: ClientOptions): Client {
       capture: change<CapturePaymentBody, Payment>('capture', 'payment'),
       cancel: change<CancelPaymentBody, Payment>('cancel', 'payment'),
       refund: change<RefundPaymentBody, Refund>('refunds', 'refund'),
-      events: list<Event>('events'),
-      attempts: list<Attempt>('attempts'),
+      events: list<List<Event>>('pay', 'events'),
+      attempts: list<List<Attempt>>('pay', 'attempts'),
+      list: listAll<Payment, ListPaymentsParameters>('/v1/payments'),
+      search: listAll<Payment, SearchPaymentsParameters>('/v1/payments/search'),
+      ledgerEntries: list<Page<LedgerEntry>, PageParameters>('pay', 'ledger_entries'),
       wait: async (id, options = {}) => wait((limits) => retrievePayment(id, {}, limits), options),
     },
     refunds: {
       create: create<CreateRefundBody, Refund>('/v1/refunds', 'refund'),
       retrieve: retrieve<Refund>('re', 'refund'),
+      list: listAll<Refund, ListRefundsParameters>('/v1/refunds'),
+    },
+    disputes: {
+      retrieve: async (id, options) =>
+        transport.send({ path: pathOf('dp', id), expects: 'dispute', query: [] }, options),
+      list: listAll<Dispute, ListDisputesParameters>('/v1/disputes'),
+    },
+    balance: {
+      retrieve: async (options) => transport.send({ path: '/v1/balance', expects: 'balance', query: [] }, options),
+    },
+    ledger: {
+      accounts: listAll<LedgerAccount>('/v1/ledger/accounts'),
+      entries: list<Page<LedgerEntry>, PageParameters>('acc', 'entries'),
     },
   }
 }
@@ -151,13 +235,19 @@ async function wait(read: (limits: ReadOptions) => Promise<Payment>, options: Wa
   }
 }
 
+const paths = { pay: '/v1/payments', re: '/v1/refunds', dp: '/v1/disputes', acc: '/v1/ledger/accounts' } as const
+type Prefix = keyof typeof paths
+
 /** An id that is none must not become another path. */
-function pathOf(prefix: 'pay' | 're', id: string): string {
-  if (!new RegExp(`^${prefix}_[0-9a-z_]{1,64}$`).test(id))
-    throw new TypeError(`an id of the form ${prefix}_… is needed`)
-  return `/v1/${prefix === 'pay' ? 'payments' : 'refunds'}/${id}`
+function pathOf(prefix: Prefix, id: string): string {
+  const rest = prefix === 'acc' ? '[0-9a-z_.-]{1,124}' : '[0-9a-z_]{1,64}'
+  if (!new RegExp(`^${prefix}_${rest}$`).test(id)) throw new TypeError(`an id of the form ${prefix}_… is needed`)
+  return `${paths[prefix]}/${id}`
 }
 
-function queryOf(parameters: ListParameters): [string, string][] {
-  return Object.entries(parameters).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
+function queryOf(parameters: object = {}): [string, string][] {
+  return Object.entries(parameters).flatMap(([name, value]: [string, unknown]): [string, string][] => {
+    if (value === undefined) return []
+    return Array.isArray(value) ? value.map((each) => [`${name}[]`, String(each)]) : [[name, String(value)]]
+  })
 }
