@@ -93,7 +93,7 @@ export interface AccountBalance extends AccountName {
   readonly pendingCredit: bigint
 }
 
-/** A transfer of the books. Its id names payment, decision and number. */
+/** A transfer of the books, of one currency and payment. Its place is what tells it from others. */
 export interface LedgerEntry extends Transfer {
   readonly currency: string
   readonly payment: string

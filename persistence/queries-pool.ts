@@ -10,8 +10,6 @@ import { type ClientConfig, DatabaseError, Pool, type PoolClient, type QueryConf
 import { assert } from '../runtime/assert.ts'
 import { safeIntegerTypes } from './int8.ts'
 
-export const readerRole = 'shardpay_reader'
-
 export interface QueryLimits {
   /** Connections of one process to one database. */
   readonly connectionsMax: number
@@ -56,7 +54,7 @@ export class QueryPool {
   constructor(databaseUrl: string, limits: QueryLimits = queryLimits, lost: (error: Error) => void = () => undefined) {
     this.#limits = limits
     const settings = {
-      role: readerRole,
+      role: 'shardpay_reader',
       default_transaction_read_only: 'on',
       statement_timeout: limits.statementMs,
       idle_in_transaction_session_timeout: limits.statementMs,

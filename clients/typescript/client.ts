@@ -245,9 +245,11 @@ function pathOf(prefix: Prefix, id: string): string {
   return `${paths[prefix]}/${id}`
 }
 
+type QueryValue = string | number | readonly string[] | undefined
+
 function queryOf(parameters: object = {}): [string, string][] {
-  return Object.entries(parameters).flatMap(([name, value]: [string, unknown]): [string, string][] => {
+  return (Object.entries(parameters) as [string, QueryValue][]).flatMap(([name, value]): [string, string][] => {
     if (value === undefined) return []
-    return Array.isArray(value) ? value.map((each) => [`${name}[]`, String(each)]) : [[name, String(value)]]
+    return typeof value === 'object' ? value.map((each) => [`${name}[]`, each]) : [[name, String(value)]]
   })
 }
