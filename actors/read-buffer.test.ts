@@ -32,6 +32,15 @@ describe('what the read side has heard', () => {
     expect(() => buffer.storedUpTo(14)).toThrow('a cursor moves forward')
   })
 
+  test('begins anew where the cursor is found behind what was stored', () => {
+    const buffer = heardOf(11, 12, 13, 14)
+    buffer.storedUpTo(12)
+    buffer.found(13)
+    expect([buffer.stored, buffer.heard]).toEqual([13, 14])
+    buffer.found(11)
+    expect([buffer.stored, buffer.heard]).toEqual([11, 11])
+  })
+
   test('is bounded: what there is no room for is read later', () => {
     const buffer = new ReadBuffer(0)
     for (let position = 1; position <= heardMax + 10; position += 1) buffer.hear(position, undefined)

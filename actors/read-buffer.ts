@@ -73,6 +73,13 @@ export class ReadBuffer {
     this.#closeGap()
   }
 
+  /** The cursor was found here: behind where it had been, where a server has taken over that lost its last move. */
+  found(position: number): void {
+    if (position >= this.#stored) return this.storedUpTo(position)
+    this.#stored = position
+    this.forget()
+  }
+
   /** Everything after the cursor is to be read from the journal. */
   forget(): void {
     this.#rows = []

@@ -84,6 +84,21 @@ describe('a host’s read side', () => {
     expect(database.shard(shard).readCursor.position).toBe(tail(database))
   })
 
+  test('goes on from where the cursor is found after a fail-over that lost its last move', async () => {
+    const { database, node } = await started()
+    node.send('c', { type: 'Add', amount: 1 })
+    await settle()
+    const image = database.image()
+    await afterInterval(node)
+    expect(database.shard(shard).readCursor.position).toBe(2)
+    database.restore(image)
+    expect(database.shard(shard).readCursor.position).toBe(0)
+    node.send('c', { type: 'Add', amount: 1 })
+    for (let round = 0; round < 4; round += 1) await afterInterval(node)
+    expect(database.shard(shard).readCursor.position).toBe(tail(database))
+    expect(tail(database)).toBe(3)
+  })
+
   test('is told as parked where a row of it is refused; its actors go on', async () => {
     const { database, node } = await started()
     await afterInterval(node)

@@ -25,8 +25,9 @@ import type { Heard } from './read-buffer.ts'
 import type { DisputeRow, ReadAdvance, ReadRows, RefundRow, TransferRow } from './read-rows.ts'
 import type { Shard } from './shard.ts'
 
-/** Decisions of one statement; a shard with more of them takes several. */
+/** Decisions of one statement; fewer after one that failed, because it may have been too large for its time limit. */
 const decisionsMax = 4_000
+const decisionsMin = 100
 /** Of one shard in a statement. */
 const decisionsOfShardMax = 1_000
 /** Shards of which the journal is read at a time. */
@@ -47,6 +48,8 @@ export class ReadSide {
   /** Shards whose cursor is behind. */
   readonly #behind = new Set<Shard>()
   readonly #parked = new Map<Shard, Cancel>()
+  /** Decisions that go into the next statement. */
+  #room = decisionsMax
   #stopped = false
 
   constructor(options: ReadSideOptions) {
@@ -124,26 +127,30 @@ export class ReadSide {
     if (failure !== undefined && read.heard === read.stored) this.#park(shard, failure)
   }
 
-  /** Of these shards what fits into one statement; the rest has its turn at the next interval. */
+  /** Of each shard some decisions, in as many statements as it takes; what a shard has beyond them waits for the next interval. */
   async #store(shards: readonly Shard[]): Promise<void> {
-    const batch: ReadAdvance[] = []
-    const byNumber = new Map<number, Shard>()
-    let room = decisionsMax
-    for (const shard of shards) {
-      const { read, status } = shard
-      if (read.heard === read.stored || status !== 'open' || room === 0) continue
-      const rows = read.first(Math.min(decisionsOfShardMax, room))
-      room -= rows.length
-      byNumber.set(shard.number, shard)
-      batch.push(...this.#advanceOf(shard, rows))
+    const waiting = shards.filter(({ read }) => read.heard > read.stored)
+    while (waiting.length > 0) {
+      const batch: ReadAdvance[] = []
+      const byNumber = new Map<number, Shard>()
+      for (let room = this.#room; room > 0; ) {
+        const shard = waiting.pop()
+        if (shard === undefined) break
+        if (shard.status !== 'open') continue
+        const rows = shard.read.first(Math.min(decisionsOfShardMax, room))
+        room -= rows.length
+        byNumber.set(shard.number, shard)
+        batch.push(...this.#advanceOf(shard, rows))
+      }
+      await this.#send(batch, byNumber)
     }
-    await this.#send(batch, byNumber)
   }
 
   async #send(batch: readonly ReadAdvance[], shards: ReadonlyMap<number, Shard>): Promise<void> {
     if (batch.length === 0) return
     try {
       const refused = new Set(await this.#options.journal.advanceRead(batch))
+      this.#room = Math.min(this.#room * 2, decisionsMax)
       for (const { shard: number, to } of batch) {
         const shard = shards.get(number)
         assert(shard !== undefined, 'an advance is of a shard that was asked for')
@@ -151,8 +158,11 @@ export class ReadSide {
         else shard.read.storedUpTo(to)
       }
     } catch (error) {
-      if (!(error instanceof JournalError) || error.code !== 'journal_refused') throw error
-      await this.#divide(batch, shards, error)
+      if (error instanceof JournalError && error.code === 'journal_refused') {
+        return this.#divide(batch, shards, error)
+      }
+      this.#room = Math.max(Math.floor(this.#room / 2), decisionsMin)
+      throw error
     }
   }
 
@@ -202,7 +212,7 @@ export class ReadSide {
   async #resync(shard: Shard): Promise<void> {
     if (shard.status !== 'open' || !(await shard.prove())) return
     const [opened] = await this.#options.journal.open([shard.ownership], 0, [])
-    if (opened !== undefined) shard.read.storedUpTo(opened.readCursor)
+    if (opened !== undefined) shard.read.found(opened.readCursor)
   }
 }
 
