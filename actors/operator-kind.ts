@@ -1,4 +1,13 @@
-/** What operators do, as the host knows it: the log of their actions, one entity per day, and the register of PSP connections. */
+/** What operators do, as the host knows it: the log of their actions, one entity per day, the register of PSP connections, and closed months. */
+import {
+  applyDecision as applyToCloses,
+  decide as decideOfCloses,
+  type LedgerCloses,
+  type LedgerClosesAnswer,
+  type LedgerClosesCommand,
+  type LedgerClosesRejection,
+  type PeriodClosed,
+} from '../domain/ledger/closes.ts'
 import {
   type ActionLog,
   type ActionLogAnswer,
@@ -93,4 +102,30 @@ export const pspConnectionsKind: EntityKind<
   reject: (rejection) => ({ kind: 'rejected', rejection }),
   snapshot: (state) => ({ state, private: undefined }),
   restore: (parts) => parts.state as PspConnections,
+}
+
+export const ledgerClosesKind: EntityKind<
+  LedgerCloses,
+  LedgerClosesCommand,
+  PeriodClosed,
+  LedgerClosesRejection,
+  never,
+  LedgerClosesAnswer
+> = {
+  ...configurationOnly,
+  name: 'ledger_closes',
+  commandType: (command) => snakeCase(command.type),
+  decide: (state, command, { now }) => decideOfCloses(state, command, now),
+  apply: applyToCloses,
+  sequence: (state) => state.seq,
+  updatedAt: (state) => state.updatedAt,
+  read: (state, command) => (command.type === 'ReadCloses' ? closesAnswer(state) : undefined),
+  answer: closesAnswer,
+  reject: (rejection) => ({ kind: 'rejected', rejection }),
+  snapshot: (state) => ({ state, private: undefined }),
+  restore: (parts) => parts.state as LedgerCloses,
+}
+
+function closesAnswer(state: LedgerCloses | undefined): LedgerClosesAnswer {
+  return { kind: 'closes', timeZone: state?.timeZone, closes: state?.closes ?? [] }
 }

@@ -6,6 +6,7 @@ import type { Host } from '../actors/host.ts'
 import { gatewayMetrics } from '../gateway/metrics.ts'
 import { createMetrics, type MetricOptions, type Metrics } from '../runtime/metrics.ts'
 import { createClusterMetrics } from './cluster-metrics.ts'
+import { createLedgerMetrics } from './ledger-keeper.ts'
 import { createBreakerMetric, createNodeMetrics } from './node-metrics.ts'
 
 export interface MetricRow {
@@ -33,6 +34,7 @@ const parts: readonly (readonly [who: string, register: (metrics: Metrics) => vo
     },
   ],
   ['Gateways', (metrics) => void gatewayMetrics(metrics)],
+  ['Operators', (metrics) => void createLedgerMetrics(metrics)],
 ]
 
 export function metricsOf(register: (metrics: Metrics) => void): MetricRow[] {

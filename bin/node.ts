@@ -7,7 +7,7 @@ import { createEffectRunner } from '../actors/effect-runner.ts'
 import { inboxKind } from '../actors/inbox-kind.ts'
 import { merchantKind } from '../actors/merchant-kind.ts'
 import { createNoticeDelivery } from '../actors/notice-delivery.ts'
-import { operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
+import { ledgerClosesKind, operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
 import { HandOffRefused } from '../cluster/hand-off.ts'
 import { assignShards } from '../cluster/placement.ts'
@@ -119,6 +119,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       inboxKind,
       operatorKind,
       pspConnectionsKind,
+      ledgerClosesKind,
     ],
     journal,
     clock: systemClock,

@@ -33,6 +33,7 @@ import { joinCluster } from './cluster.ts'
 import { rolesOf, serverSettings } from './config.ts'
 import { databasesOf, queryDatabasesOf } from './databases.ts'
 import { createMerchantReads } from './merchant-reads.ts'
+import { createLedgerMetrics, startLedgerKeeper } from './ledger-keeper.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { createBreakerMetric } from './node-metrics.ts'
 import { createJournalReader, createOperations, createOperatorReader } from './operations.ts'
@@ -143,7 +144,11 @@ async function main(): Promise<void> {
     done()
   })
   const committed = roles.has('operator')
-    ? { history: new JournalHistory(databases, self), reads: new OperatorReads(databases, self) }
+    ? {
+        history: new JournalHistory(databases, self),
+        reads: new OperatorReads(databases, self),
+        keeper: startLedgerKeeper({ databases, self, clock: systemClock, log, metrics: createLedgerMetrics(metrics) }),
+      }
     : undefined
   const operator = buildOperatorApp({
     metrics,
@@ -158,6 +163,7 @@ async function main(): Promise<void> {
         directory,
         journal: createJournalReader(committed.history),
         reader: createOperatorReader(committed.reads),
+        ledger: committed.keeper.reads,
         keySecret,
         tokens,
         page: pageFiles(),
@@ -213,6 +219,7 @@ async function main(): Promise<void> {
     stopTelling()
     await cluster.stop()
     directory.stop()
+    await committed?.keeper.stop()
     await Promise.all([connections.stop(), operator.close(), committed?.history.close(), committed?.reads.close()])
     await Promise.all([readModel.close(), queries?.close()])
   })

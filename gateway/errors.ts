@@ -70,6 +70,10 @@ type OperatorCode =
   | 'psp_connection_exists'
   | 'psp_connection_unknown'
   | 'psp_connection_limit_reached'
+  | 'period_not_over'
+  | 'period_out_of_order'
+  | 'ledger_time_zone_set'
+  | 'ledger_behind'
   | 'shard_already_there'
   | 'shard_not_owned'
   | 'move_in_progress'
@@ -155,6 +159,18 @@ const operatorErrors: Readonly<Record<OperatorCode, ErrorEntry>> = {
     'No PSP connection of this name is registered.',
   ),
   psp_connection_limit_reached: conflict('Too many connections', 'No more PSP connections can be registered.'),
+  period_not_over: conflict(
+    'Month is not over',
+    'The month is not over in its time zone, or was less than an hour ago.',
+    {
+      retryable: true,
+    },
+  ),
+  period_out_of_order: conflict('Not the next month', 'Months are closed in order: the one after the last is next.'),
+  ledger_time_zone_set: conflict('Another time zone', 'The first close has set the time zone of the books for ever.'),
+  ledger_behind: conflict('Ledger is behind', 'The ledger does not know all decisions of the month yet.', {
+    retryable: true,
+  }),
   shard_already_there: conflict('Shard is there', 'The shard is on this node already.'),
   shard_not_owned: conflict('Shard has no owner', 'The shard has no living owner that could hand it over.', {
     retryable: true,

@@ -2,6 +2,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shardCount } from '../domain/ids.ts'
 import { bookedBefore } from '../domain/ledger/closes.ts'
+import type { EntryFilter, LedgerEntry } from '../domain/ledger/report.ts'
 import { trialBalances } from '../domain/ledger/trial-balance.ts'
 import {
   capture,
@@ -16,7 +17,7 @@ import {
 import { given, idOf, later, nothing } from '../domain/payment/testing/scenario.ts'
 import { storeHistory } from '../test/support/ledger-fixture.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { type EntryFilter, type LedgerEntry, LedgerReads } from './ledger-reads.ts'
+import { LedgerReads } from './ledger-reads.ts'
 
 // authorized on the 4th, captured on the 5th, partly refunded on the 6th, at noon
 const pending = given(nothing(), create())

@@ -6,6 +6,7 @@
 import type { Client } from 'pg'
 import { isAccount } from '../domain/ledger/chart.ts'
 import type { BookedBefore } from '../domain/ledger/closes.ts'
+import type { EntryFilter, LedgerEntry, LedgerState, OpenAccount } from '../domain/ledger/report.ts'
 import { type AccountSums, type DailyMovement, openSince } from '../domain/ledger/trial-balance.ts'
 import type { Account } from '../domain/ledger/transfer.ts'
 import { assert } from '../runtime/assert.ts'
@@ -20,55 +21,6 @@ const dayMs = 86_400_000
 export class LedgerBusy extends Error {
   override readonly name = 'LedgerBusy'
   readonly code = 'ledger_busy'
-}
-
-export interface LedgerEntry {
-  readonly shard: number
-  readonly position: number
-  readonly n: number
-  /** Unix ms. */
-  readonly postedAt: number
-  readonly merchant: string
-  readonly live: boolean
-  readonly connection: string
-  readonly currency: string
-  readonly debit: string
-  readonly credit: string
-  /** Minor units. */
-  readonly amount: number
-  readonly phase: string
-  /** 32 hexadecimal digits: the payment. */
-  readonly entity: string
-  readonly operation: string
-}
-
-export interface EntryFilter {
-  /** Booked from here … */
-  readonly from: BookedBefore
-  /** … to right before here. */
-  readonly to: BookedBefore
-  /** Debited or credited. */
-  readonly account?: Account
-  readonly merchant?: string
-}
-
-/** A clearing account that is not zero. */
-export interface OpenAccount {
-  readonly live: boolean
-  readonly currency: string
-  readonly connection: string
-  readonly account: Account
-  /** Debits less credits, minor units. */
-  readonly balance: bigint
-  /** First instant of the UTC day that the oldest of it goes back to, unix ms. */
-  readonly since: number
-}
-
-export interface LedgerState {
-  /** By shard: how far the ledger has followed the journal. */
-  readonly positions: readonly number[]
-  /** The oldest decision that it does not know yet was made then, unix ms; undefined: it knows all. */
-  readonly behindSince: number | undefined
 }
 
 export class LedgerReads {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOfName, addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
+import type { LedgerEntry } from '../../domain/ledger/report.ts'
 import { create, paymentId, says, timedOut } from '../../domain/payment/testing/fixtures.ts'
 import { given, nothing } from '../../domain/payment/testing/scenario.ts'
 import type { NoticeEntry } from '../../gateway/operator/deps.ts'
@@ -265,6 +266,48 @@ describe('shardpay', () => {
   })
 })
 
+describe('ledger', () => {
+  const booked = (position: number, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
+    ...{ shard: 3, position, n: 0, postedAt: Date.UTC(2026, 0, 5), merchant: 'mer_1', live: false },
+    ...{ connection: 'stripe-test', currency: 'EUR', debit: 'psp_receivable', credit: 'merchant_payable' },
+    ...{ amount: 4_999, phase: 'posted', entity: '0'.repeat(32), operation: 'cap_1', ...more },
+  })
+
+  test('balance shows both sides, equal, and export the transfers', async () => {
+    const { run, ledger } = await clone()
+    ledger.transfers = [booked(1)]
+    const balance = await run('ledger', 'balance', '--day', '2026-01-05')
+    expect(balance.code).toBe(0)
+    expect(uncoloured(balance.out)).toMatch(/psp_receivable +asset, clearing +4999\n/)
+    expect(balance.out).toContain('sum without memorandum: 4999 debit, 4999 credit\n')
+    const file = await run('ledger', 'export', '--from', '2026-01-01', '--to', '2026-01-31')
+    expect(file.out).toContain('\r\ntr_3_1_0,2026-01-05T00:00:00.000Z,test,mer_1,')
+    expect((await run('ledger', 'clearing')).out).toBe('every clearing account is zero\n')
+  })
+
+  test('close closes a month once it is over, and says what it is refused for', async () => {
+    const { run } = await clone()
+    const closed = await run('ledger', 'close', '2026-01', '--time-zone', 'UTC')
+    expect(closed.out).toBe('2026-01 is closed: what is booked before 2026-02-01T00:00:00.000Z no longer changes\n')
+    const other = await run('ledger', 'close', '2026-03', '--time-zone', 'UTC')
+    expect([other.code, other.err]).toEqual([4, expect.stringContaining('close the month after the last one first')])
+  })
+
+  test('proofs read databases and need them named', async () => {
+    const { run, runWith } = await clone()
+    for (const command of [
+      ['ledger', 'verify'],
+      ['journal', 'verify', '--against', 'heads.json'],
+    ]) {
+      expect((await run(...command)).code).toBe(2)
+    }
+    const env = { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' }
+    const away = await runWith(env, 'ledger', 'verify')
+    expect([away.code, away.err.includes('secret')]).toEqual([3, false])
+    expect((await runWith(env, 'ledger', 'verify', '1024')).code).toBe(2)
+  })
+})
+
 describe('how it ends', () => {
   test.each([
     [2, ['nothing']],
@@ -327,6 +370,7 @@ describe('how it ends', () => {
     const groups: Readonly<Record<string, readonly string[]>> = {
       payment: ['show'],
       journal: ['show', 'verify'],
+      ledger: ['verify', 'balance', 'clearing', 'export', 'close'],
       merchant: ['list', 'create', 'suspend', 'resume'],
       unknowns: ['list', 'resolve', 'approve', 'reject'],
       webhooks: ['list'],

@@ -9,6 +9,8 @@ import type { Connection } from './settings.ts'
 const clientLimits = {
   /** A move waits for its end; everything else answers at once. */
   answerWithinMs: 60_000,
+  /** A file of the whole ledger, to its end. */
+  downloadWithinMs: 3_600_000,
   rateLimitWaits: 20,
   rateLimitWaitMsMax: 5_000,
 } as const
@@ -31,6 +33,22 @@ export class OperatorClient {
     return this.#send('GET', path, undefined)
   }
 
+  /** The text of a file, as it comes. @throws {CliError} also where it comes to no end. */
+  async *download(path: string): AsyncGenerator<string> {
+    const response = await this.#fetch('GET', path, undefined, clientLimits.downloadWithinMs)
+    if (!response.ok) throw await refusalOf(response, 'GET', path)
+    const decoder = new TextDecoder()
+    try {
+      for await (const bytes of response.body ?? []) yield decoder.decode(bytes, { stream: true })
+    } catch (cause) {
+      throw new CliError(exitCodes.failed, 'the file came to no end', {
+        fix: 'what was written is not whole: repeat it',
+        cause,
+      })
+    }
+    yield decoder.decode()
+  }
+
   send<Answer>(method: Exclude<Method, 'GET'>, path: string, body: object): Promise<Answer> {
     return this.#send(method, path, body)
   }
@@ -46,7 +64,12 @@ export class OperatorClient {
     }
   }
 
-  async #fetch(method: Method, path: string, body: object | undefined): Promise<Response> {
+  async #fetch(
+    method: Method,
+    path: string,
+    body: object | undefined,
+    withinMs: number = clientLimits.answerWithinMs,
+  ): Promise<Response> {
     const { url, token, isDevelopment } = this.#connection
     try {
       return await fetch(`${url}/ops/v1${path}`, {
@@ -58,11 +81,11 @@ export class OperatorClient {
         ...(body !== undefined && { body: JSON.stringify(body) }),
         // a token goes where it was meant to go
         redirect: 'error',
-        signal: AbortSignal.timeout(clientLimits.answerWithinMs),
+        signal: AbortSignal.timeout(withinMs),
       })
     } catch (cause) {
       const isTimeout = cause instanceof Error && cause.name === 'TimeoutError'
-      const why = isTimeout ? `no answer within ${clientLimits.answerWithinMs / 1_000} s` : reasonOf(cause)
+      const why = isTimeout ? `no answer within ${withinMs / 1_000} s` : reasonOf(cause)
       const changes = method === 'GET' ? '' : '; look before repeating it, it may have taken effect'
       throw new CliError(exitCodes.unreachable, `the operators’ API at ${url} cannot be reached: ${why}`, {
         fix: (isDevelopment ? 'is npm start running?' : 'check the address and that the process runs') + changes,
@@ -91,6 +114,8 @@ const fixes: Readonly<Record<string, string>> = {
   second_approver_required: 'use the token of another person',
   proposal_exists: 'shardpay unknowns approve or reject it first',
   no_proposal: 'shardpay unknowns resolve proposes one',
+  ledger_behind: 'repeat it in a few seconds; shardpay status shows what keeps the ledger',
+  period_out_of_order: 'close the month after the last one first',
   last_node: 'start another node first, or undrain one',
   merchant_not_found: 'shardpay merchant list has the ids',
 }

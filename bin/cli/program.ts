@@ -8,7 +8,7 @@ import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
 import { doctor } from './doctor.ts'
 import { CliError, type ExitCode, exitCodes } from './errors.ts'
 import { showJournal, showPayment, type VerifyOptions, verifyJournal } from './journal-commands.ts'
-import { verifyLedger } from './ledger-commands.ts'
+import { ledgerCommands } from './ledger-commands.ts'
 import {
   addConnection,
   changeConnection,
@@ -25,9 +25,9 @@ import { type Connection, connectionOf } from './settings.ts'
 import { decideUnknown, listUnknowns, listWebhooks, type ResolveOptions, resolveUnknown } from './unknown-commands.ts'
 
 type WithReason = { readonly reason?: string }
-type Add = (parent: Command, name: string, description: string, examples: readonly string[]) => Command
+export type Add = (parent: Command, name: string, description: string, examples: readonly string[]) => Command
 /** @param role whose token of a clone's own is used; default: an operator's. */
-type ContextOf = (command: Command, role?: 'approver') => CommandContext
+export type ContextOf = (command: Command, role?: 'approver') => CommandContext
 
 /** Runs one command line (without `node` and script) to its end. Never throws, prints what went wrong. */
 export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
@@ -167,14 +167,7 @@ function buildProgram(surroundings: Surroundings): Command {
       verifyJournal(contextOf(command), only, options),
     )
 
-  const ledger = program.command('ledger').description('The books: what they say, and whether they are true.')
-  add(ledger, 'verify', 'Proves that journal, transfers, balances and payments agree. Reads the databases.', [
-    'ledger verify',
-    'ledger verify 17 --json',
-  ])
-    .argument('[shards...]', 'all of them where none is named')
-    .action((only: string[], _options, command: Command) => verifyLedger(contextOf(command), only))
-
+  ledgerCommands(program, add, contextOf, reason)
   unknownCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)
 

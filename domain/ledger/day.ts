@@ -34,7 +34,7 @@ export function isTimeZone(text: string): boolean {
 export function isDay(text: string): boolean {
   if (!/^(?:19[7-9]\d|2[01]\d\d)-\d\d-\d\d$/.test(text)) return false
   const instant = Date.parse(`${text}T00:00:00Z`)
-  return !Number.isNaN(instant) && new Date(instant).toISOString().startsWith(text)
+  return !Number.isNaN(instant) && dayAt(instant, 'UTC') === text
 }
 
 /** `2026-11`. */
@@ -74,10 +74,10 @@ export function endOfMonth(month: string, timeZone: string): number {
 export function nextMonth(month: string): string {
   assert(isMonth(month), 'a month is of the calendar', { month })
   const [year, number] = month.split('-').map(Number) as [number, number]
-  return new Date(Date.UTC(year, number, 1)).toISOString().slice(0, 7)
+  return dayAt(Date.UTC(year, number, 1), 'UTC').slice(0, 7)
 }
 
 function nextDay(day: string): string {
   assert(isDay(day), 'a day is of the calendar', { day })
-  return new Date(Date.parse(`${day}T00:00:00Z`) + dayMs).toISOString().slice(0, 10)
+  return dayAt(Date.parse(`${day}T00:00:00Z`) + dayMs, 'UTC')
 }

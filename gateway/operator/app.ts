@@ -24,6 +24,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { clusterRoutes } from './routes/cluster.ts'
 import { connectionRoutes } from './routes/connections.ts'
 import { journalRoutes } from './routes/journal.ts'
+import { ledgerRoutes } from './routes/ledger.ts'
 import { merchantRoutes } from './routes/merchants.ts'
 import { noticeRoutes } from './routes/notices.ts'
 import { unknownRoutes } from './routes/unknowns.ts'
@@ -69,6 +70,7 @@ function operationRoutes(app: FastifyInstance, edge: OperatorEdge): void {
   connectionRoutes(app, edge)
   unknownRoutes(app, edge)
   noticeRoutes(app, edge)
+  ledgerRoutes(app, edge)
   auditRoutes(app, edge)
   for (const [path, file] of edge.page ?? []) pageRoute(app, path, file)
 }

@@ -3,6 +3,10 @@ import type { Membership, PolicyChange } from '../../cluster/member.ts'
 import type { ShardOwner } from '../../cluster/owners.ts'
 import type { Router } from '../../cluster/router.ts'
 import type { MoveRecord, ProcessStatus } from '../../cluster/status.ts'
+import type { BookedBefore } from '../../domain/ledger/closes.ts'
+import type { EntryFilter, LedgerEntry, LedgerState, OpenAccount } from '../../domain/ledger/report.ts'
+import type { Account } from '../../domain/ledger/transfer.ts'
+import type { AccountSums } from '../../domain/ledger/trial-balance.ts'
 import type { MerchantDirectory } from '../../domain/merchant/directory.ts'
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -122,6 +126,17 @@ export interface OperatorReader {
   ): Promise<readonly NoticeEntry[]>
 }
 
+/** The books of all merchants, as far as they have followed the journal. Rejects where a database cannot be asked, or too many ask. */
+export interface LedgerReader {
+  /** What was booked before an instant, by account. */
+  sums(booked: BookedBefore, merchant?: string): Promise<readonly AccountSums[]>
+  /** Those of the accounts that are not zero now. */
+  open(accounts: readonly Account[]): Promise<readonly OpenAccount[]>
+  state(): Promise<LedgerState>
+  /** In pages; whoever stops early returns it. */
+  entries(filter: EntryFilter): AsyncGenerator<readonly LedgerEntry[]>
+}
+
 /** The directory with a list: operators see all merchants. */
 export interface ListedMerchants extends MerchantDirectory {
   /** In order of id. */
@@ -141,6 +156,7 @@ export interface Operations {
   readonly directory: ListedMerchants
   readonly journal: JournalReader
   readonly reader: OperatorReader
+  readonly ledger: LedgerReader
   /** The secret that API keys are hashed with. */
   readonly keySecret: Uint8Array
   readonly tokens: OperatorTokens

@@ -150,6 +150,11 @@ describe('who may do what', () => {
         '/ops/v1/unknowns/:operation/resolve',
         '/ops/v1/unknowns/:operation/approve',
         '/ops/v1/unknowns/:operation/reject',
+        // ledger.test.ts
+        '/ops/v1/ledger/trial-balance',
+        '/ops/v1/ledger/clearing',
+        '/ops/v1/ledger/export',
+        '/ops/v1/ledger/closes',
       ]
       expect(known.some((each) => pattern.test(each)) || apart.includes(url), url).toBe(true)
     }

@@ -120,6 +120,30 @@ export const ResolveBody = closedObject({
   reason: Reason,
 })
 
+/** Whether there is such a day, month, zone or account is the ledger's to say. */
+const Day = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' })
+const TimeZone = Type.String({ minLength: 1, maxLength: 64 })
+
+export const TrialBalanceQuery = closedObject({
+  day: Type.Optional(Day),
+  time_zone: Type.Optional(TimeZone),
+  merchant: Type.Optional(MerchantId),
+})
+
+export const LedgerExportQuery = closedObject({
+  from: Day,
+  to: Day,
+  time_zone: Type.Optional(TimeZone),
+  account: Type.Optional(Type.String({ maxLength: 64 })),
+  merchant: Type.Optional(MerchantId),
+})
+
+export const ClosePeriodBody = closedObject({
+  month: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}$' }),
+  time_zone: TimeZone,
+  reason: Reason,
+})
+
 export const lookupDefault = 50
 
 export const NoQuery = closedObject({})

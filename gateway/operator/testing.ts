@@ -9,6 +9,7 @@ import type { MerchantCommand } from '../../domain/merchant/commands.ts'
 import { decide as decideOfMerchant } from '../../domain/merchant/decide.ts'
 import { applyDecision as applyToMerchant } from '../../domain/merchant/evolve.ts'
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
+import * as closes from '../../domain/ledger/closes.ts'
 import * as log from '../../domain/operator/action-log.ts'
 import * as connections from '../../domain/operator/psp-connections.ts'
 import type { PaymentCommand } from '../../domain/payment/commands.ts'
@@ -19,6 +20,7 @@ import { seededRandom } from '../../runtime/random.ts'
 import { FakeDirectory, keySecret } from '../testing.ts'
 import { buildOperatorApp } from './app.ts'
 import type { ClusterOperations, ClusterView, JournalEntry, JournalReader, Operations } from './deps.ts'
+import { LedgerInMemory } from './testing-ledger.ts'
 import { PaymentsInMemory } from './testing-payments.ts'
 import { hashOf, OperatorTokens } from './tokens.ts'
 
@@ -44,6 +46,7 @@ export class ActorsInMemory implements Router {
   readonly #logs = new Map<string, log.ActionLog>()
   readonly #merchants = new Map<string, MerchantConfiguration>()
   #connections: connections.PspConnections | undefined
+  #closes: closes.LedgerCloses | undefined
 
   constructor(clock: Clock, payments: PaymentsInMemory) {
     this.#clock = clock
@@ -64,6 +67,8 @@ export class ActorsInMemory implements Router {
         return this.#merchant(payload as MerchantCommand)
       case 'payment':
         return this.payments.tell(entity, payload as PaymentCommand)
+      case 'ledger_closes':
+        return this.#close(payload as closes.LedgerClosesCommand)
       case 'psp_connections':
         return this.#connect(payload as connections.PspConnectionsCommand)
       default:
@@ -108,6 +113,16 @@ export class ActorsInMemory implements Router {
       this.#connections = connections.applyDecision(this.#connections, decision.events, meta)
     }
     return { kind: 'connections', connections: this.#connections?.connections ?? [] }
+  }
+
+  #close(command: closes.LedgerClosesCommand): closes.LedgerClosesAnswer {
+    const decision = closes.decide(this.#closes, command, this.#clock.now())
+    if (decision.kind === 'rejected') return decision
+    if (decision.kind === 'accepted') {
+      const meta = { seq: (this.#closes?.seq ?? 0) + 1, at: this.#clock.now(), epoch: 1 }
+      this.#closes = closes.applyDecision(this.#closes, decision.events, meta)
+    }
+    return { kind: 'closes', timeZone: this.#closes?.timeZone, closes: this.#closes?.closes ?? [] }
   }
 }
 
@@ -248,6 +263,7 @@ export interface TestOperators {
   readonly actors: ActorsInMemory
   readonly cluster: FakeCluster
   readonly journal: JournalInMemory
+  readonly ledger: LedgerInMemory
 }
 
 /** @param clock default: a virtual one. */
@@ -256,6 +272,7 @@ export function testOperators(more: Partial<Operations> = {}, clock: Clock = new
   const payments = new PaymentsInMemory(journal)
   const actors = new ActorsInMemory(clock, payments)
   const cluster = new FakeCluster(clock)
+  const ledger = new LedgerInMemory()
   const operators = Object.entries(tokens).map(([role, token]) => {
     return { role: role as keyof typeof tokens, name: `${role}-1`, hash: hashOf(token) }
   })
@@ -263,10 +280,10 @@ export function testOperators(more: Partial<Operations> = {}, clock: Clock = new
     ...{ metrics: createMetrics(), readiness: () => ({ ready: true, reasons: [] }) },
     ...{ clock, random: seededRandom(1) },
     operations: {
-      ...{ cluster, router: actors, directory: actors.directory, journal, keySecret, reader: payments },
+      ...{ cluster, router: actors, directory: actors.directory, journal, keySecret, reader: payments, ledger },
       tokens: new OperatorTokens(operators),
       ...more,
     },
   })
-  return { app, actors, payments, cluster, journal }
+  return { app, actors, payments, cluster, journal, ledger }
 }

@@ -83,7 +83,8 @@ function addressOf(entity: string): { readonly shard: number; readonly entity: s
   const payment = addressOfPayment(entity)
   if (payment !== undefined) return payment
   if (/^(?!0{32})[0-9a-f]{32}$/.test(entity)) return { shard: shardOfEntity(entity), entity }
-  if (/^(?:mer_[0-9A-Za-z_]{1,60}|psp-connections|operator-log:[0-9-]{10})$/.test(entity)) return addressOfName(entity)
+  if (/^(?:mer_[0-9A-Za-z_]{1,60}|psp-connections|ledger-closes|operator-log:[0-9-]{10})$/.test(entity))
+    return addressOfName(entity)
   throw new RefusalError({ code: 'id_format', param: 'entity' })
 }
 
