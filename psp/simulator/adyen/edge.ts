@@ -104,7 +104,7 @@ function send(reply: FastifyReply, { status, body, transient }: AdyenAnswer): Fa
 }
 
 /** `X-API-Key`, or Basic with any user; whatever is sent is a test key but `wrong`. */
-function authenticate(request: FastifyRequest): void {
+export function authenticate(request: FastifyRequest): void {
   const [scheme, credentials = ''] = (request.headers.authorization ?? '').split(' ')
   const basic = scheme?.toLowerCase() === 'basic' ? Buffer.from(credentials, 'base64').toString('utf8') : ''
   const key = singleHeader(request.headers['x-api-key']) ?? basic.slice(basic.indexOf(':') + 1)
