@@ -69,7 +69,12 @@ function* linesOf({ record, movements }: ClosedBatch): Generator<AdyenLine, void
 
 /** The file of a batch, in pieces; the same whenever it is asked for. */
 export function* adyenFileOf(batch: ClosedBatch): Generator<string, void, undefined> {
-  yield* csvOf(adyenColumns, rowsOf(batch))
+  yield* csvOf(adyenColumns, cellsOf(rowsOf(batch)))
+}
+
+/** What a row lacks is empty. */
+function* cellsOf(rows: Iterable<Row>): Generator<readonly string[], void, undefined> {
+  for (const row of rows) yield adyenColumns.map((column) => row[column] ?? '')
 }
 
 type Row = Readonly<Record<string, string>>

@@ -5,22 +5,21 @@
 import { stringify } from 'csv-stringify/sync'
 
 const rowsPerChunk = 200
+const format = { record_delimiter: 'windows' } as const
 
-/** Texts that are the file, one after the other. A column that a row lacks is empty. */
+/** Texts that are the file, one after the other. @param rows a cell for each column */
 export function* csvOf(
   columns: readonly string[],
-  rows: Iterable<Readonly<Record<string, string>>>,
+  rows: Iterable<readonly string[]>,
 ): Generator<string, void, undefined> {
-  const write = (records: readonly (readonly string[])[]): string =>
-    stringify([...records], { record_delimiter: 'windows' })
-  let waiting: string[][] = [[...columns]]
+  let waiting: (readonly string[])[] = [columns]
   for (const row of rows) {
-    waiting.push(columns.map((column) => row[column] ?? ''))
+    waiting.push(row)
     if (waiting.length < rowsPerChunk) continue
-    yield write(waiting)
+    yield stringify(waiting, format)
     waiting = []
   }
-  if (waiting.length > 0) yield write(waiting)
+  if (waiting.length > 0) yield stringify(waiting, format)
 }
 
 export function bytesOf(texts: Iterable<string>): number {

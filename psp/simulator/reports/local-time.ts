@@ -1,5 +1,8 @@
 /** Times as reports write them: `YYYY-MM-DD HH:MM:SS` of a time zone. */
 
+/** Zones change their offsets at whole quarters of an hour. */
+const quarterMs = 15 * 60_000
+
 /** @param zone an IANA name. @returns undefined where there is no such zone */
 export function localTimes(zone: string): ((unixMs: number) => string) | undefined {
   let format: Intl.DateTimeFormat
@@ -13,11 +16,22 @@ export function localTimes(zone: string): ((unixMs: number) => string) | undefin
     if (error instanceof RangeError) return undefined
     throw error
   }
+  let quarter: number | undefined
+  let offsetMs = 0
   return (unixMs) => {
-    const parts = new Map(format.formatToParts(unixMs).map(({ type, value }) => [type, value]))
-    const part = (name: Intl.DateTimeFormatPartTypes): string => parts.get(name) ?? ''
-    return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')}`
+    const asked = Math.floor(unixMs / quarterMs)
+    if (asked !== quarter) offsetMs = offsetOf(format, asked * quarterMs)
+    quarter = asked
+    return utcTime(unixMs + offsetMs)
   }
+}
+
+/** How far the format's zone is ahead of UTC. @param unixMs a whole second */
+function offsetOf(format: Intl.DateTimeFormat, unixMs: number): number {
+  const parts = new Map(format.formatToParts(unixMs).map(({ type, value }) => [type, Number(value)]))
+  const part = (name: Intl.DateTimeFormatPartTypes): number => parts.get(name) ?? 0
+  const date = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'))
+  return date - unixMs
 }
 
 export function utcTime(unixMs: number): string {

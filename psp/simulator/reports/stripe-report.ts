@@ -61,72 +61,86 @@ function* selected(run: ReportRunRecord, ledger: StripeLedger): Generator<Settle
 /** The file of a run, in pieces; the same whenever it is asked for. */
 export function* fileOf(run: ReportRunRecord, ledger: StripeLedger): Generator<string, void, undefined> {
   const columns = run.parameters.columns ?? fixedColumns(run.reportType)
-  const local = localTimes(run.parameters.timezone ?? 'Etc/UTC') ?? utcTime
-  yield* csvOf(columns, rowsOf(linesOf(run, ledger), columns, local))
+  yield* csvOf(columns, rowsOf(linesOf(run, ledger), columns, timesOf(run)))
+}
+
+type Times = (unixMs: number) => string
+type Cell = (line: SettledMovement) => string
+
+function timesOf({ parameters }: ReportRunRecord): Times {
+  const { timezone } = parameters
+  return timezone === null ? utcTime : (localTimes(timezone) ?? utcTime)
 }
 
 function* rowsOf(
   lines: Iterable<SettledMovement>,
   columns: readonly string[],
-  local: (unixMs: number) => string,
-): Generator<Readonly<Record<string, string>>, void, undefined> {
-  for (const line of lines) {
-    const row: Record<string, string> = { ...moneyCells(line), ...timeCells(line, local), ...paymentCells(line) }
-    for (const column of columns) {
-      const [, of, key = ''] = keyed.exec(column) ?? []
-      if (of !== undefined) row[column] = metadataCell(line, of, key)
-    }
-    yield row
+  local: Times,
+): Generator<readonly string[], void, undefined> {
+  const known: ReadonlyMap<string, Cell> = new Map([...plainCells, ...timeCells(local)])
+  const cells = columns.map((column) => metadataCell(column) ?? known.get(column) ?? nothingKnown)
+  for (const line of lines) yield cells.map((cell) => cell(line))
+}
+
+const nothingKnown: Cell = () => ''
+
+function decimal({ currency }: SettledMovement, minor: number): string {
+  return toDecimal(minor, decimalsOf('stripe', currency))
+}
+
+const plainCells: readonly (readonly [string, Cell])[] = [
+  ['balance_transaction_id', ({ id }) => id],
+  ['currency', ({ currency }) => currency],
+  ['gross', (line) => decimal(line, line.gross)],
+  ['fee', (line) => decimal(line, line.fee)],
+  ['net', (line) => decimal(line, line.gross - line.fee)],
+  ['reporting_category', ({ category }) => category],
+  ['source_id', ({ references }) => references.source],
+  ['charge_id', ({ references }) => references.charge],
+  ['payment_intent_id', ({ references }) => references.payment_intent],
+  ['customer_facing_amount', (line) => decimal(line, line.gross)],
+  ['customer_facing_currency', ({ currency }) => currency],
+  ['automatic_payout_id', ({ payout }) => payout?.id ?? ''],
+  ['description', ({ known }) => known?.intent.description ?? ''],
+  ['dispute_reason', ({ known }) => known?.dispute?.reason ?? ''],
+  ['payment_method_type', () => 'card'],
+  ['is_link', () => 'false'],
+  ['card_brand', () => 'Visa'],
+  ['card_funding', () => 'credit'],
+  ['card_country', () => 'US'],
+  ['statement_descriptor', () => 'SHARDPAY SIMULATOR'],
+]
+
+/** Unix milliseconds, or undefined where there is no such time. */
+const times: readonly (readonly [string, (line: SettledMovement) => number | undefined])[] = [
+  ['created', ({ at }) => at],
+  ['available_on', ({ availableOn }) => availableOn * 1000],
+  ['automatic_payout_effective_at', ({ payout }) => (payout === null ? undefined : payout.at * 1000)],
+  ['charge_created', ({ known }) => (known === null ? undefined : known.charge.created * 1000)],
+]
+
+/** Each time twice: in the zone of the run, and in UTC. */
+function timeCells(local: Times): [string, Cell][] {
+  return times.flatMap(([name, timeOf]): [string, Cell][] => {
+    const written =
+      (write: Times): Cell =>
+      (line) => {
+        const time = timeOf(line)
+        return time === undefined ? '' : write(time)
+      }
+    return [
+      [name, written(local)],
+      [`${name}_utc`, written(utcTime)],
+    ]
+  })
+}
+
+/** Undefined where the column is of no metadata. */
+function metadataCell(column: string): Cell | undefined {
+  const [, of, key = ''] = keyed.exec(column) ?? []
+  if (of === undefined) return undefined
+  return ({ known }) => {
+    const metadata = (of === 'payment' ? known?.intent.metadata : of === 'refund' ? known?.refund?.metadata : {}) ?? {}
+    return Object.hasOwn(metadata, key) ? (metadata[key] ?? '') : ''
   }
-}
-
-function moneyCells(line: SettledMovement): Record<string, string> {
-  const { id, currency, gross, fee, category, references, payout } = line
-  const decimals = decimalsOf('stripe', currency)
-  return {
-    balance_transaction_id: id,
-    currency,
-    gross: toDecimal(gross, decimals),
-    fee: toDecimal(fee, decimals),
-    net: toDecimal(gross - fee, decimals),
-    reporting_category: category,
-    source_id: references.source,
-    charge_id: references.charge,
-    payment_intent_id: references.payment_intent,
-    customer_facing_amount: toDecimal(gross, decimals),
-    customer_facing_currency: currency,
-    automatic_payout_id: payout?.id ?? '',
-  }
-}
-
-function timeCells(line: SettledMovement, local: (unixMs: number) => string): Record<string, string> {
-  const { at, availableOn, payout, known } = line
-  return {
-    ...both('created', at, local),
-    ...both('available_on', availableOn * 1000, local),
-    ...(payout === null ? {} : both('automatic_payout_effective_at', payout.at * 1000, local)),
-    ...(known === null ? {} : both('charge_created', known.charge.created * 1000, local)),
-  }
-}
-
-function both(name: string, unixMs: number, local: (unixMs: number) => string): Record<string, string> {
-  return { [name]: local(unixMs), [`${name}_utc`]: utcTime(unixMs) }
-}
-
-function paymentCells({ known }: SettledMovement): Record<string, string> {
-  return {
-    description: known?.intent.description ?? '',
-    payment_method_type: 'card',
-    is_link: 'false',
-    card_brand: 'Visa',
-    card_funding: 'credit',
-    card_country: 'US',
-    statement_descriptor: 'SHARDPAY SIMULATOR',
-    dispute_reason: known?.dispute?.reason ?? '',
-  }
-}
-
-function metadataCell({ known }: SettledMovement, of: string, key: string): string {
-  const metadata = (of === 'payment' ? known?.intent.metadata : of === 'refund' ? known?.refund?.metadata : {}) ?? {}
-  return Object.hasOwn(metadata, key) ? (metadata[key] ?? '') : ''
 }
