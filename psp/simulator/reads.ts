@@ -6,6 +6,7 @@ import type { Parameters } from './parameters.ts'
 import { type ChargeRecord, type DisputeRecord, type IntentRecord, type RefundRecord } from './records.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
 import type { CurrencyBalance, StripeLedger } from './reports/stripe-ledger.ts'
+import { renderPayout } from './reports/stripe-payouts.ts'
 import { renderReportRun } from './reports/stripe-runs.ts'
 import { type EventReads, listEvents, readEvent } from './stripe-events-reads.ts'
 import type { World } from './world.ts'
@@ -34,13 +35,17 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
       return listDisputes(call)
     case '/v1/events':
       return listEvents(call.parameters, call.eventReads)
+    case '/v1/payouts':
+      return listPayouts(call)
     case '/v1/reporting/report_runs':
       return listReportRuns(call)
     case '/v1/balance':
       return balance(call)
   }
   const [, collection, id] =
-    /^\/v1\/(payment_intents|charges|refunds|disputes|events|reporting\/report_runs)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
+    /^\/v1\/(payment_intents|charges|refunds|disputes|events|payouts|reporting\/report_runs)\/([A-Za-z0-9_]+)$/.exec(
+      path,
+    ) ?? []
   if (collection === undefined || id === undefined) return undefined
   const context = contextOf(call)
   switch (collection) {
@@ -57,6 +62,11 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
     case 'disputes':
       call.parameters.finish()
       return renderDispute(call.world.dispute(id) ?? refuse('dispute', id, 'dispute'), context)
+    case 'payouts':
+      call.parameters.finish()
+      return renderPayout(
+        [...call.ledger.payouts()].find((payout) => payout.id === id) ?? refuse('payout', id, 'payout'),
+      )
     case 'reporting/report_runs':
       call.parameters.finish()
       return renderReportRun(call.world.reportRun(id) ?? refuse('report_run', id, 'report_run'))
@@ -132,6 +142,16 @@ function listDisputes(call: ReadCall): JsonObject {
       (each) => (intent === undefined || each.intent === intent) && (charge === undefined || each.charge === charge),
     )
   return list('/v1/disputes', cut(matching, page), (dispute: DisputeRecord) => renderDispute(dispute, context))
+}
+
+function listPayouts({ parameters, ledger }: ReadCall): JsonObject {
+  const window = readWindow(parameters)
+  const status = parameters.oneOf('status', ['pending', 'in_transit', 'paid', 'failed', 'canceled'])
+  parameters.list('expand')
+  const page = readPage(parameters)
+  parameters.finish()
+  const matching = newestFirst(ledger.payouts()).filter(({ at }) => window(at) && (status ?? 'paid') === 'paid')
+  return list('/v1/payouts', cut(matching, page), renderPayout)
 }
 
 function listReportRuns({ parameters, world }: ReadCall): JsonObject {

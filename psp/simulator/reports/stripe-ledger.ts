@@ -108,6 +108,11 @@ export class StripeLedger {
     }
   }
 
+  /** Oldest first. */
+  *payouts(): Generator<Payout, void, undefined> {
+    for (const { record } of this.#days) yield* payoutsOf(record)
+  }
+
   balances(): readonly CurrencyBalance[] {
     const pending = new Map<string, bigint>()
     for (const { currency, gross, fee } of this.#movements.slice(this.#days.at(-1)?.count ?? 0)) {
@@ -129,13 +134,17 @@ export class StripeLedger {
   }
 }
 
+function payoutsOf({ payouts, end }: ClosedDayRecord): readonly Payout[] {
+  return payouts.map((payout) => ({ ...payout, at: end }))
+}
+
 /** For each day, by currency: the payout that what moved on that day is in. */
 function nextPayouts(days: readonly ClosedDay[]): readonly ReadonlyMap<string, Payout>[] {
   let next: ReadonlyMap<string, Payout> = new Map()
   const found: ReadonlyMap<string, Payout>[] = []
   for (const { record } of days.toReversed()) {
     if (record.payouts.length > 0) {
-      const paid = record.payouts.map((payout) => [payout.currency, { ...payout, at: record.end }] as const)
+      const paid = payoutsOf(record).map((payout) => [payout.currency, payout] as const)
       next = new Map([...next, ...paid])
     }
     found.push(next)

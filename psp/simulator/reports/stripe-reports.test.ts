@@ -167,6 +167,13 @@ describe('payouts', () => {
       ['-60.00', '2026-01-04 00:00:00'],
       ['88.40', '2026-01-04 00:00:00'],
     ])
+    const listed = (await simulator.get('/v1/payouts')).json['data'] as { id: string; amount: number }[]
+    expect(listed.map(({ amount }) => amount)).toEqual([2_840, 669, 9_825])
+    expect(listed.slice(1).map(({ id }) => id)).toEqual(ids.toReversed())
+    expect((await simulator.get(`/v1/payouts/${ids[0] ?? ''}`)).json).toEqual(listed[2])
+    expect((await simulator.get('/v1/payouts/po_none')).status).toBe(404)
+    expect((await simulator.get('/v1/payouts?status=failed')).json['data']).toEqual([])
+    for (const payout of listed) expect(problemsOfAnswer('Payout', payout)).toEqual([])
     const { json } = await simulator.get('/v1/balance')
     expect(json['available']).toMatchObject([{ amount: 0 }, { amount: 0 }])
   })
