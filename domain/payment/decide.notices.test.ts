@@ -30,6 +30,7 @@ import {
   later,
   nothing,
   payment,
+  rejection,
   type Scenario,
   status,
   when,
@@ -126,6 +127,14 @@ describe('a notice of what we asked for', () => {
       { type: 'CompleteAction', attemptId: attempt, nonce: 'ab'.repeat(16) },
     )
     expect(ignored(returned, tells('authorize', actionRequired, { operationId: attempt }))).toBe(true)
+  })
+
+  test('that bears our id, written there by people, and ends another’s authorization is none of ours', () => {
+    const others = { pspReference: 'pi_9', amountMinor: 100, currency: 'EUR' } as const
+    const subject = { operationId: attempt, references: ['ch_9', 'pi_9'] }
+    const over = pushed({ kind: 'authorization_expired', ...others }, subject)
+    expect(rejection(when(authorized, over))).toEqual({ code: 'notice_not_ours' })
+    expect(raised(given(authorized, tells('authorize', succeeded(100, others), subject)))).toEqual(['status_conflict'])
   })
 
   test('comes days late as well as at once', () => {

@@ -40,7 +40,7 @@ export function recordNotice(
   const { subject, fact } = notice
   const operations = operationsOf(state).filter((operation) => operation.connection === connection)
   const references = [...referencesOf(fact), ...subject.references]
-  const attempt = attemptOf(state, operations, subject, references)
+  const attempt = attemptOf(state, operations, notice, references)
   if (attempt === undefined) return rejected({ code: 'notice_not_ours' })
   const about: About = { factId, operations, subject, references, attempt }
   switch (fact.kind) {
@@ -140,11 +140,13 @@ function isSingleCapture({ connection }: Attempt, { connections }: PaymentContex
 function attemptOf(
   state: Payment,
   operations: readonly Operation[],
-  { operationId }: NoticeSubject,
+  { subject: { operationId }, fact }: RecordNotice['notice'],
   references: readonly string[],
 ): Attempt | undefined {
   const named = operations.find(({ id }) => id === operationId)
-  if (named !== undefined) return state.attempts.find((attempt) => isOn(named, attempt))
+  if (named !== undefined && !isMistaken(named, fact)) {
+    return state.attempts.find((attempt) => isOn(named, attempt))
+  }
   for (const reference of references) {
     const referenced =
       operations.find(({ pspReference }) => pspReference === reference) ??
@@ -156,6 +158,15 @@ function attemptOf(
     if (attempt !== undefined && operations.includes(attempt)) return attempt
   }
   return undefined
+}
+
+/**
+ * What a PSP echoes of an authorization can be changed in its pages, its reference cannot: what is over under another reference
+ * is another's authorization. (A second success under our id is told here all the same: nobody else would hear of it.)
+ */
+function isMistaken(named: Operation, fact: NoticeFact): boolean {
+  if (named.kind !== 'authorize' || named.status !== 'succeeded') return false
+  return fact.kind === 'authorization_expired' && fact.pspReference !== named.pspReference
 }
 
 function isOn(operation: Operation, attempt: Attempt): boolean {
