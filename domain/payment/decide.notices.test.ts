@@ -246,6 +246,28 @@ describe('what a PSP takes back', () => {
     expect(ignored(reversed, told)).toBe(true)
   })
 
+  test('before its success was told of, and made in the PSP’s own pages, never becomes a success: a person looks, once', () => {
+    const failed = { ...back, operation: 'refund', pspReference: 're_x', amountMinor: 30 } as const
+    const references = ['re_x', 'ch_1', 'pi_1']
+    const parked = given(captured, pushed(failed, { references }))
+    expect(raised(parked)).toEqual(['status_conflict'])
+    expect(ignored(parked, pushed(failed, { references }))).toBe(true)
+    expect(ignored(parked, tells('refund', succeeded(30, { pspReference: 're_x' }), { references }))).toBe(true)
+  })
+
+  test('of a refund that was found absent keeps a success that comes later still from being booked', () => {
+    const refunding = given(captured, refund(30))
+    const id = idOf(refunding, 're')
+    const asked = fire(given(refunding, says(id, timedOut)), 'inquiry', id)
+    const gone = given(later(asked, day), says(id, { kind: 'absent' }, { source: 'inquiry' }))
+    expect(payment(gone).refunds).toMatchObject([{ status: 'absent' }])
+    const failed = { ...back, operation: 'refund', pspReference: 're_1', amountMinor: 30 } as const
+    const parked = given(gone, pushed(failed, { operationId: id, references: ['re_1', 'pi_1'] }))
+    expect(payment(parked).review).toBe(true)
+    expect(ignored(parked, tells('refund', succeeded(30, { pspReference: 're_1' }), { operationId: id }))).toBe(true)
+    expect(amounts(payment(parked)).refunded).toBe(0)
+  })
+
   test.each([
     ['of another amount', { ...back, pspReference: 're_1', amountMinor: 31 }],
     ['in another currency', { ...back, pspReference: 're_1', amountMinor: 30, currency: 'USD' }],

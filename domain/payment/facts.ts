@@ -7,26 +7,28 @@ import type { RecordReversal, RecordSettlementLine } from './commands.ts'
 import type { PaymentContext } from './context.ts'
 import { findOperation, hasEnded } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
-import { reversedBeforeKnown } from './late.ts'
+import { reversalOf, reversedBeforeKnown } from './late.ts'
 import type { Payment } from './state.ts'
 
-/** Rows 13b and 20. A reversal of what we still wait for is its refusal. */
+/** Rows 13b and 20. A reversal of what we still wait for is its refusal; one of a success that nobody knows is remembered. */
 export function reversal(state: Payment, command: RecordReversal, context: PaymentContext): PaymentDecision {
-  const { operationId, factId } = command
-  if (state.seenFacts.includes(factId)) return ignored('the fact is known')
+  const { operationId, pspReference, amountMinor } = command
+  if (state.seenFacts.includes(command.factId)) return ignored('the fact is known')
   const operation = findOperation(state, operationId)
   if (operation === undefined) return ignored('no such operation')
+  const isOurs = operation.kind === 'capture' || operation.kind === 'refund'
+  const isUnknown = !isOurs || operation.status === 'absent' || operation.status === 'not_sent'
+  const factId = isUnknown && pspReference !== undefined ? reversalOf(pspReference, amountMinor) : command.factId
   const conflict = accepted(
     { type: 'FactConflict', operationId, fact: 'reversed', factId },
     { type: 'BreakRaised', code: 'status_conflict', operationId },
   )
-  if (operation.kind === 'authorize' || operation.kind === 'void') return conflict
+  if (isUnknown) return state.seenFacts.includes(factId) ? ignored('the reversal is known') : conflict
   const isOurCurrency = command.currency.toUpperCase() === state.currency
   const isWhole = isOurCurrency && command.amountMinor === operation.amountMinor
   if (!hasEnded(operation)) {
     if (!isWhole) return conflict
     const decline = { class: 'soft', code: reversedBeforeKnown } as const
-    const { pspReference } = command
     const end = { kind: 'declined', decline, ...(pspReference !== undefined && { pspReference }) } as const
     return accepted(...endedOtherwise(state, operation, end, context))
   }

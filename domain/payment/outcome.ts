@@ -12,7 +12,7 @@ import type { PaymentContext } from './context.ts'
 import { absentFrom, hasEnded, inDoubt } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
-import { contradicted, late, reversedBeforeKnown } from './late.ts'
+import { contradicted, isTakenBack, late, reversedBeforeKnown } from './late.ts'
 import type { OperationOutcome, UnknownReason } from './operations.ts'
 import { planVoid } from './planning.ts'
 import { inquiriesMax } from './policy.ts'
@@ -168,7 +168,9 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
   switch (said.kind) {
     case 'succeeded':
       // Its reversal overtook it.
-      if (operation.decline?.code === reversedBeforeKnown) return ignored('the success was taken back')
+      if (operation.decline?.code === reversedBeforeKnown || isTakenBack(state, said)) {
+        return ignored('the success was taken back')
+      }
       if (operation.status === 'succeeded') return contradicted(state, operation, said, factId)
       if (!echoes(state, operation, said)) return held(state, operation, fact)
       return accepted(...late(state, operation, said, factId, context))
