@@ -131,6 +131,12 @@ describe('an authentic message', () => {
     expect(noticesOf(take(message([signed()], 'true')))[0]?.mode).toBe('live')
   })
 
+  it('whose environment somebody turned, which no signature covers, is never taken for the first copy of the real one', () => {
+    const [real, turned] = ['false', 'true'].map((live) => noticesOf(take(message([signed()], live)))[0]?.id)
+    expect(real).toBe('ShoesCOM:CAPTURE:QFQTPCQ8HXSKGK82:true')
+    expect(turned).not.toBe(real)
+  })
+
   it('is taken even where nothing can be made of it: Adyen would send nothing else before', () => {
     for (const fields of [
       { eventCode: 'SOMETHING_NEW' },
