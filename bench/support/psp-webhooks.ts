@@ -12,7 +12,7 @@ import { PaymentCheck } from './payment-check.ts'
 import { machineBusyMs } from './process-cpu.ts'
 import { PspLoad } from './psp-load.ts'
 import { connectionOf, type MessageSubject, type PushingPsp } from './psp-messages.ts'
-import { NoticeCheck } from './psp-notice-check.ts'
+import { NoticeCheck, type PushedNotice } from './psp-notice-check.ts'
 import type { PushResult } from './psp-pushing.ts'
 
 /** `payment`: each about a payment of its own, which knows that already. `copies`: of the load before, once more. */
@@ -64,7 +64,8 @@ export class WebhookRig {
   readonly #payments: string[] = []
   /** Payments that no message was about. */
   readonly #fresh: string[] = []
-  #loads = 0
+  #prepared = 0
+  #paymentLoads = 0
 
   private constructor(
     { psp, postgres }: WebhookRigOptions,
@@ -95,17 +96,9 @@ export class WebhookRig {
 
   /** Pushes new messages, and compares the journal with them. */
   async push(about: Exclude<About, 'copies'>, messages: number, connections: number): Promise<PushLoad> {
-    const subjects = await this.#subjects(about, messages)
-    const url = `${this.#server.url}/webhooks/${this.psp}/${connectionOf(this.psp)}`
-    const ids = await this.#pusher.prepare(this.psp, url, subjects)
+    const notices = await this.#prepare(about, messages)
     const load = await this.#load(about, messages, connections)
-    const wrong = await this.#notices.check(
-      subjects.map(({ payment }, index) => ({
-        ...{ connection: connectionOf(this.psp), id: ids[index] ?? '' },
-        ...(payment !== undefined && { payment }),
-      })),
-    )
-    this.wrong.push(...wrong)
+    this.wrong.push(...(await this.#notices.check(notices)))
     return load
   }
 
@@ -118,8 +111,9 @@ export class WebhookRig {
 
   /** Where the server spends its time while messages are pushed, each about a payment. */
   async profile(messages: number, connections: number, milliseconds: number): Promise<readonly TopFunction[]> {
-    const push = this.push('payment', messages, connections)
-    const [top] = await Promise.all([this.#server.profile(milliseconds), push])
+    const notices = await this.#prepare('payment', messages)
+    const [top] = await Promise.all([this.#server.profile(milliseconds), this.#load('payment', messages, connections)])
+    this.wrong.push(...(await this.#notices.check(notices)))
     return top
   }
 
@@ -128,7 +122,7 @@ export class WebhookRig {
     await this.#pusher.stop()
     const check = new PaymentCheck(this.#databaseUrl)
     await check.connect()
-    const { wrong } = await check.check(this.#payments, this.#loads * paymentConnections)
+    const { wrong } = await check.check(this.#payments, this.#paymentLoads * paymentConnections)
     this.wrong.push(...wrong)
     await check.close()
     await this.#notices.close()
@@ -136,25 +130,32 @@ export class WebhookRig {
     await this.#server.stop()
   }
 
-  async #subjects(about: About, messages: number): Promise<MessageSubject[]> {
-    this.#loads += 1
+  /** Signs messages about what nobody has told of yet. */
+  async #prepare(about: Exclude<About, 'copies'>, messages: number): Promise<readonly PushedNotice[]> {
     if (about === 'payment') await this.#makePayments(messages)
     const payments = about === 'payment' ? this.#fresh.splice(0, messages) : []
-    return Array.from({ length: messages }, (_, index) => {
+    this.#prepared += 1
+    const subjects = Array.from({ length: messages }, (_, index): MessageSubject => {
       const payment = payments[index]
-      const name = `L${this.#loads}N${String(index).padStart(10, '0')}`
+      const name = `L${this.#prepared}N${String(index).padStart(10, '0')}`
       return { name, ...(payment !== undefined && { payment }) }
     })
+    const connection = connectionOf(this.psp)
+    const url = `${this.#server.url}/webhooks/${this.psp}/${connection}`
+    const ids = await this.#pusher.prepare(this.psp, url, subjects)
+    return ids.map((id, index) => ({ ...subjects[index], connection, id }))
   }
 
   async #makePayments(count: number): Promise<void> {
     while (this.#fresh.length < count) {
-      const prefix = `webhooks-${this.psp}-${this.#payments.length}-`
+      this.#paymentLoads += 1
+      const prefix = `webhooks-${this.psp}-${this.#paymentLoads}-`
       const load = await this.#merchants.load({
         ...{ url: this.#server.url, connections: paymentConnections, seconds: paymentSeconds, prefix },
       })
-      for (const [answer, number] of load.others) this.wrong.push(`${number} × ${answer}`)
-      if (load.payments.length === 0) throw new Error('no payments could be made')
+      const others = [...load.others].map(([answer, number]) => `${number} × ${answer}`)
+      if (load.payments.length === 0) throw new Error(`no payments could be made: ${others.join(', ')}`)
+      this.wrong.push(...others)
       this.#payments.push(...load.payments)
       this.#fresh.push(...load.payments)
     }
