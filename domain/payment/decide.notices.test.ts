@@ -30,7 +30,6 @@ import {
   later,
   nothing,
   payment,
-  rejection,
   type Scenario,
   status,
   when,
@@ -129,12 +128,16 @@ describe('a notice of what we asked for', () => {
     expect(ignored(returned, tells('authorize', actionRequired, { operationId: attempt }))).toBe(true)
   })
 
-  test('that bears our id, written there by people, and ends another’s authorization is none of ours', () => {
-    const others = { pspReference: 'pi_9', amountMinor: 100, currency: 'EUR' } as const
-    const subject = { operationId: attempt, references: ['ch_9', 'pi_9'] }
-    const over = pushed({ kind: 'authorization_expired', ...others }, subject)
-    expect(rejection(when(authorized, over))).toEqual({ code: 'notice_not_ours' })
-    expect(raised(given(authorized, tells('authorize', succeeded(100, others), subject)))).toEqual(['status_conflict'])
+  test('that somebody else’s request came to nothing says nothing of ours, which the PSP has told another name for', () => {
+    const references = ['mod_9', 'pi_1']
+    const waiting = given(capturing, says(first, { ...accepted, pspReference: 'mod_1' }))
+    const refused = tells('capture', declined('soft', 'capture_refused'), { references })
+    expect(ignored(waiting, refused)).toBe(true)
+    const canceling = given(authorized, cancel())
+    const abort = given(canceling, says(idOf(canceling, 'void'), { ...accepted, pspReference: 'mod_1' }))
+    expect(ignored(abort, tells('void', declined('hard', 'void_refused'), { references }))).toBe(true)
+    const nameless = given(capturing, says(first, timedOut))
+    expect(payment(given(nameless, refused)).captures).toMatchObject([{ status: 'declined' }])
   })
 
   test('comes days late as well as at once', () => {

@@ -40,14 +40,14 @@ export function recordNotice(
   const { subject, fact } = notice
   const operations = operationsOf(state).filter((operation) => operation.connection === connection)
   const references = [...referencesOf(fact), ...subject.references]
-  const attempt = attemptOf(state, operations, notice, references)
+  const attempt = attemptOf(state, operations, subject, references)
   if (attempt === undefined) return rejected({ code: 'notice_not_ours' })
   const about: About = { factId, operations, subject, references, attempt }
   switch (fact.kind) {
     case 'outcome':
       return outcomeTold(state, about, fact.operation, fact.outcome, context)
     case 'reversal': {
-      const operation = operationOf(about, fact.operation, context)
+      const operation = operationOf(about, fact.operation, false, context)
       const operationId = operation?.id ?? attempt.id
       return reversal(state, { ...fact, type: 'RecordReversal', operationId, factId }, context)
     }
@@ -70,7 +70,7 @@ function outcomeTold(
   told: NoticeOutcome,
   context: PaymentContext,
 ): PaymentDecision {
-  const operation = operationOf(about, kind, context)
+  const operation = operationOf(about, kind, told.kind === 'succeeded', context)
   if (operation !== undefined) {
     const fact = { outcome: withoutEcho(told), source: 'webhook', firstSend: false, factId: about.factId } as const
     return outcome(state, operation, fact, context)
@@ -101,7 +101,12 @@ function letGo(
 }
 
 /** The operation of a kind that the notice is about: by our id, else by the PSP's references, else because it can be no other. */
-function operationOf(about: About, kind: OperationKind, context: PaymentContext): Operation | undefined {
+function operationOf(
+  about: About,
+  kind: OperationKind,
+  isSuccess: boolean,
+  context: PaymentContext,
+): Operation | undefined {
   const { operations, subject, references, attempt } = about
   if (kind === 'authorize') return attempt
   const candidates = operations.filter((operation) => operation.kind === kind && isOn(operation, attempt))
@@ -113,13 +118,16 @@ function operationOf(about: About, kind: OperationKind, context: PaymentContext)
   const found = its.find(isOpen) ?? its.find(hasSucceeded) ?? its.at(-1)
   if (found !== undefined) return found
   // Where the PSP calls it by the authorization's name, or by one that nobody has heard yet. All that is held is given back
-  // once, and where an authorization takes one capture it is captured once: whoever did it, that is what we wait for.
+  // once, and where an authorization takes one capture it is captured once: whoever did it, that is what we wait for. Not so
+  // what came to nothing: it may be somebody else's request where the PSP has told another name for ours.
   const shared = references.filter((reference) => reference === attempt.pspReference).flatMap(known)
   const isOnlyOne = kind === 'void' || (kind === 'capture' && isSingleCapture(attempt, context))
   return (
     shared.find(isOpen) ??
     shared.find(hasSucceeded) ??
-    (isOnlyOne ? candidates.find(isOpen) : undefined) ??
+    (isOnlyOne
+      ? candidates.find((each) => isOpen(each) && (isSuccess || each.pspReference === undefined))
+      : undefined) ??
     shared.at(-1)
   )
 }
@@ -140,13 +148,11 @@ function isSingleCapture({ connection }: Attempt, { connections }: PaymentContex
 function attemptOf(
   state: Payment,
   operations: readonly Operation[],
-  { subject: { operationId }, fact }: RecordNotice['notice'],
+  { operationId }: NoticeSubject,
   references: readonly string[],
 ): Attempt | undefined {
   const named = operations.find(({ id }) => id === operationId)
-  if (named !== undefined && !isMistaken(named, fact)) {
-    return state.attempts.find((attempt) => isOn(named, attempt))
-  }
+  if (named !== undefined) return state.attempts.find((attempt) => isOn(named, attempt))
   for (const reference of references) {
     const referenced =
       operations.find(({ pspReference }) => pspReference === reference) ??
@@ -158,15 +164,6 @@ function attemptOf(
     if (attempt !== undefined && operations.includes(attempt)) return attempt
   }
   return undefined
-}
-
-/**
- * What a PSP echoes of an authorization can be changed in its pages, its reference cannot: what is over under another reference
- * is another's authorization. (A second success under our id is told here all the same: nobody else would hear of it.)
- */
-function isMistaken(named: Operation, fact: NoticeFact): boolean {
-  if (named.kind !== 'authorize' || named.status !== 'succeeded') return false
-  return fact.kind === 'authorization_expired' && fact.pspReference !== named.pspReference
 }
 
 function isOn(operation: Operation, attempt: Attempt): boolean {
