@@ -237,6 +237,9 @@ describe('rows 4 to 6: the shopper must act', () => {
     expect(effects(back)).toMatchObject([{ call: { kind: 'complete', idempotencyKey: `${attempt}:complete` } }])
     expect(when(back, { type: 'CompleteAction', attemptId: attempt, nonce }).decision?.kind).toBe('ignored')
     expect(status(given(back, says(attempt, succeeded(), { step: 'complete' })))).toBe('authorized')
+    // A late answer to the first step sends nobody away again; one to the second does.
+    expect(when(back, says(attempt, actionRequired, { source: 'inquiry' })).decision?.kind).toBe('ignored')
+    expect(status(given(back, says(attempt, actionRequired, { step: 'complete' })))).toBe('requires_action')
   })
 
   test('row 5: a webhook completes it as well', () => {

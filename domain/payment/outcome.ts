@@ -23,6 +23,8 @@ export interface Fact {
   readonly outcome: OperationOutcome
   readonly source: FactSource
   readonly firstSend: boolean
+  /** Which step of an authorization it answers, where it is an answer. */
+  readonly step?: 'authorize' | 'complete'
   readonly askedAt?: number
   readonly factId?: string
 }
@@ -61,8 +63,8 @@ function requiresAction(
 ): PaymentDecision {
   if (operation.kind !== 'authorize') return unknown(operation, { kind: 'unknown', reason: 'unreadable_answer' })
   if (operation.status === 'requires_action') return ignored('the action is known')
-  // A webhook may be late: another action is asked for by the answer to what the shopper brought back.
-  if (fact.source === 'webhook' && operation.step === 'complete') return ignored('the shopper has acted')
+  // Webhooks and answers to the first step may be late: another action is asked for by the answer to what the shopper brought.
+  if (operation.step === 'complete' && fact.step !== 'complete') return ignored('the shopper has acted')
   const aborting = state.voids.some(({ attemptId, status }) => attemptId === operation.id && !hasEnded({ status }))
   if (aborting) return ignored('the attempt is being aborted')
   const required: PaymentEvent = { type: 'ActionRequired', operationId: operation.id, pspReference, action }
