@@ -5,8 +5,23 @@
 import { decodeDecision, type DecodedEvent, textOf } from '../../../loadtest/auditor/decode.ts'
 import { idOfEntity, shards } from '../../../loadtest/auditor/ids.ts'
 import type { JournalRow } from '../../../loadtest/auditor/journal-source.ts'
+import type { Operation } from '../../../loadtest/auditor/operations.ts'
 import { PaymentLife } from '../../../loadtest/auditor/payment-life.ts'
+import { isOpen } from '../../../loadtest/auditor/payment-machine.ts'
 import { PostgresJournal } from '../../../loadtest/auditor/postgres-journal.ts'
+
+/** What is open waits for a person; a shopper whose abort does so is not awaited any more. */
+export function isWithPerson({ operations }: PaymentLife): boolean {
+  const open = operations.all.filter(({ state }) => isOpen(state))
+  return open.length > 0 && open.every((each) => each.state === 'manual' || isAbortWithPerson(each, open))
+}
+
+export function isAbortWithPerson({ id, state }: Operation, open: readonly Operation[]): boolean {
+  return (
+    state === 'requires_action' &&
+    open.some((each) => each.kind === 'void' && each.attemptId === id && each.state === 'manual')
+  )
+}
 
 export class JournalView {
   /** By payment id. What the fold reports is the auditor's to tell. */
@@ -31,7 +46,7 @@ export class JournalView {
 
   /** Nothing more happens by itself: what is still open is with a person, and every notice has found its place. */
   get isAtRest(): boolean {
-    const isWaiting = (life: PaymentLife): boolean => life.isOpen && !life.awaitsPerson
+    const isWaiting = (life: PaymentLife): boolean => life.isOpen && !isWithPerson(life)
     return ![...this.lives.values()].some(isWaiting) && ![...this.notices.values()].includes('received')
   }
 

@@ -6,7 +6,7 @@ import { type BookEntry, readBook } from '../../../loadtest/auditor/book.ts'
 import type { Operation } from '../../../loadtest/auditor/operations.ts'
 import type { PaymentLife } from '../../../loadtest/auditor/payment-life.ts'
 import { isOpen } from '../../../loadtest/auditor/payment-machine.ts'
-import { JournalView } from './journal.ts'
+import { isAbortWithPerson, isWithPerson, JournalView } from './journal.ts'
 
 /** What a storm must not do. */
 const wrongs = [
@@ -91,13 +91,14 @@ interface Told {
  * An ending needs its witness: an effect for a success and none for everything else; a refusal for a decline; and nothing at
  * all of what was never sent, unless it was turned away at the door.
  */
-function proveOperation(operation: Operation, { entries, count, find }: Told): void {
+function proveOperation(operation: Operation, { life, entries, count, find }: Told): void {
   const { id, kind, state } = operation
   const own = entries.filter((entry) => entry.operation_id === id)
   const isDone = hasEffect(operation, entries)
   count(`${kind} ${state}${isDone ? ', done at the PSP' : ''}`)
   if (isOpen(state)) {
-    if (state !== 'manual') find('unsettled', `${id} is still ${state}`)
+    const isLeft = state !== 'manual' && !isAbortWithPerson(operation, life.operations.all)
+    if (isLeft) find('unsettled', `${id} is still ${state}`)
     else if (isDone) find('unsettled', `${id} waits for a person, and took effect`)
   } else if (isDone !== (state === 'succeeded') && !isGivenBack(operation, entries)) {
     find('guessed outcome', `${id} is ${state}, and ${isDone ? 'took effect' : 'had no effect'}`)
@@ -163,12 +164,12 @@ function proveFallbacks({ life, entries, count, find }: Told): void {
 /** What a merchant is told is what the PSPs did; where a person has to find that out, the payment may be pending. */
 function provePayment({ life, entries, count, find }: Told): void {
   const { status, captured, refunded } = life.view()
-  count(`payment ${status}${life.awaitsPerson ? ', with a person' : ''}`)
+  count(`payment ${status}${isWithPerson(life) ? ', with a person' : ''}`)
   const sumOf = (what: BookEntry['operation']): number =>
     entries.reduce((sum, { effect, operation, amount }) => sum + (effect && operation === what ? (amount ?? 0) : 0), 0)
   const [capturedThere, refundedThere] = [sumOf('capture'), sumOf('refund')]
   const proved = statusesOf(sumOf('authorize') - sumOf('void'), capturedThere)
-  if (!proved.includes(status) && !(status === 'pending' && life.awaitsPerson)) {
+  if (!proved.includes(status) && !(status === 'pending' && isWithPerson(life))) {
     find('other state than proved', `it is ${status}, not ${proved.join(' or ')}`)
   }
   if (captured !== capturedThere || refunded !== refundedThere) {
