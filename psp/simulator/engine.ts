@@ -153,6 +153,11 @@ export class Engine {
     }
   }
 
+  /** The request once more, past its key: nobody hears the answer. */
+  runAgain(request: PostRequest): void {
+    this.#run({ ...request, idempotencyKey: null }, '', undefined)
+  }
+
   /** The shopper's answer on the authentication page. False where the intent does not wait for one. */
   concludeAction(intent: string, succeeded: boolean): boolean {
     const idempotencyKey = this.#options.world.intent(intent)?.authorizedBy?.idempotencyKey ?? null

@@ -99,8 +99,12 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     return misbehave(reply, misbehaviour, {
       note: () => undefined,
       run: (injected) => {
-        if (admission.kind === 'admitted') return admission.run(injected)
-        return injected === undefined ? admission.answer : serverError(injected.status)
+        if (admission.kind === 'answered') {
+          return injected === undefined ? admission.answer : serverError(injected.status)
+        }
+        const answer = admission.run(injected)
+        if (misbehaviour.action === 'effect_twice') engine.runAgain(asked)
+        return answer
       },
     })
   }
@@ -117,6 +121,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
       case 'reset_after':
       case 'cut_answer':
       case 'html_after':
+      case 'effect_twice':
         return answerWith(reply, misbehaviour, request.run())
       case 'error_500_after':
         return answerWith(reply, misbehaviour, request.run({ executed: true, status }))

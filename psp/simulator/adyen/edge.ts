@@ -59,7 +59,11 @@ export function addAdyenEdge(app: FastifyInstance, { engine, behaviours, ids, cl
     const admission = engine.admit(asked)
     await sleep(clock, misbehaviour.latencyMs)
     const injected = injectedError(misbehaviour)
-    if (admission.kind === 'admitted') return spoilOrSend(reply, misbehaviour, admission.run(injected))
+    if (admission.kind === 'admitted') {
+      const answer = admission.run(injected)
+      if (misbehaviour.action === 'effect_twice') engine.runAgain(asked)
+      return spoilOrSend(reply, misbehaviour, answer)
+    }
     const { answer } = admission
     const instead = injected === undefined ? answer : answerOf(serverError(injected.status), injected.transient)
     return spoilOrSend(reply, misbehaviour, instead)

@@ -170,6 +170,11 @@ export class AdyenEngine {
     }
   }
 
+  /** The request once more, past its key: nobody hears the answer. */
+  runAgain(request: AdyenRequest): void {
+    this.#run({ ...request, idempotencyKey: null }, '', undefined)
+  }
+
   /** The shopper's answer on the authentication page. Undefined where the payment does not wait for one. */
   authenticate(psp: string, completed: boolean): string | undefined {
     const payment = this.payment(psp)
