@@ -1,5 +1,4 @@
 /** Every command a payment takes: from merchants (may be refused) and facts from PSPs, timers and operators (never refused). */
-import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
 import type { Notice } from '../inbox/notice.ts'
 import type { PageRequest } from './history.ts'
@@ -226,14 +225,6 @@ export type PaymentCommand =
   | ApproveCompensation
   | FireTimer
   | RecoverOperations
-
-export const requestOperationOf: Readonly<Record<MerchantCommand['type'], RequestOperation>> = {
-  CreatePayment: 'create',
-  ConfirmPayment: 'confirm',
-  CapturePayment: 'capture',
-  CancelPayment: 'cancel',
-  RefundPayment: 'refund',
-}
 
 /** A query, not a command: answered from the actor's state, appends nothing. Refused as not found for anybody else's payment. */
 export interface ReadPayment {

@@ -5,6 +5,7 @@
  * one field to its neighbour under the same signature; {@link hasOneReading} refuses every item that can be read in two ways.
  */
 import { parseJson } from '../../runtime/json.ts'
+import { type Fields, isFields } from '../answer-json.ts'
 import { noticesMax } from '../webhook.ts'
 
 export interface Notification {
@@ -26,8 +27,6 @@ export interface NotificationItem {
   readonly reason: string
   readonly additionalData: Fields
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 const limits = { jsonDepthMax: 8, jsonValuesMax: 8_192 }
 
@@ -116,8 +115,4 @@ function readAmount(value: unknown): NotificationItem['amount'] | 'malformed' {
 function readText(value: unknown): string | undefined {
   if (value === undefined || value === null) return ''
   return typeof value === 'string' ? value : undefined
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -14,7 +14,7 @@ import {
   refund,
   reportRun,
 } from '../../test/support/stripe-events.ts'
-import { isFields } from './answers.ts'
+import { isFields } from '../answer-json.ts'
 import { readEvent } from './events-objects.ts'
 import { type Told, toldBy } from './events.ts'
 import { outcomeOfSend } from './mapping.ts'
