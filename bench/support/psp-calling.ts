@@ -2,6 +2,7 @@
  * Payments at the simulated PSPs, by our connector or by the PSP's own library, with the same request: authorized and captured
  * in one step at Stripe, authorized at Adyen, which has no such step.
  */
+import { createSecretKey } from 'node:crypto'
 import { CheckoutAPI, Client, EnvironmentEnum, Types } from '@adyen/api-library'
 import { Stripe } from 'stripe'
 import { operationIdOf, paymentIdOf } from '../../domain/ids.ts'
@@ -43,7 +44,7 @@ interface Caller {
   close(): Promise<void>
 }
 
-const idKey = Buffer.alloc(32, 3)
+const idKey = createSecretKey(Buffer.alloc(32, 3))
 const sendWithinMs = 60_000
 const apiKeys = { stripe: 'sk_test_bench', adyen: 'bench' } as const
 

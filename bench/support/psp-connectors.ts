@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Program, startProgram } from '../../bin/dev/program.ts'
 import { type BenchSimulator, startBenchSimulator } from './bench-simulator.ts'
+import { shown, type Target } from './cluster-part.ts'
 import { treeCpuMs } from './process-cpu.ts'
 import type { CallResult, PspClient } from './psp-calling.ts'
 import { PspLoad } from './psp-load.ts'
@@ -18,7 +19,7 @@ import type { Table } from './table.ts'
 const frontFile = fileURLToPath(new URL('./psp-tls-front.ts', import.meta.url))
 const clients: readonly PspClient[] = ['connector', 'library']
 const rounds = 3
-const warmUpCalls = 1_000
+const warmUpCalls = 2_000
 const concurrency = 32
 /** Adyen's library dials for every call: fewer are enough. */
 const callsOf = { stripe: 8_000, adyen: 4_000 } as const
@@ -42,6 +43,7 @@ interface Rig {
 }
 
 export interface ConnectorsResult {
+  readonly targets: readonly Target[]
   readonly tables: readonly Table[]
   readonly wrong: readonly string[]
 }
@@ -71,7 +73,7 @@ export async function measureConnectors(isQuick: boolean, log: (line: string) =>
     await simulator.stop()
     await rm(directory, { recursive: true })
   }
-  return { tables: [callsTable(turns)], wrong }
+  return { targets: pushingPsps.map((psp) => cheaper(psp, turns)), tables: [callsTable(turns)], wrong }
 }
 
 function pairs(): { readonly psp: PushingPsp; readonly client: PspClient }[] {
@@ -114,16 +116,32 @@ async function notInBook(simulator: BenchSimulator, operations: readonly string[
   return operations.flatMap((id) => (times.get(id) === 1 ? [] : [`${id} happened ${times.get(id) ?? 0} times`]))
 }
 
+/** The turn with the least processor time for a call: others on the machine only add to it. */
+function bestOf(turns: readonly Turn[], psp: PushingPsp, client: PspClient): Turn {
+  const its = turns.filter((each) => each.psp === psp && each.client === client)
+  return its.reduce((a, b) => (b.result.cpuUsPerCall < a.result.cpuUsPerCall ? b : a))
+}
+
+function cheaper(psp: PushingPsp, turns: readonly Turn[]): Target {
+  const ours = bestOf(turns, psp, 'connector').result.cpuUsPerCall
+  const theirs = bestOf(turns, psp, 'library').result.cpuUsPerCall
+  return {
+    what: `CPU of a call to ${psp}, our connector`,
+    target: `< ${shown(theirs)} µs, ${librariesOf[psp]}`,
+    measured: `${shown(ours)} µs`,
+    isMet: ours < theirs,
+  }
+}
+
 function callsTable(turns: readonly Turn[]): Table {
   return {
     title: 'Connectors beside the PSPs’ own libraries',
     columns: ['PSP', 'client', 'calls/s', 'µs CPU each', 'p50 ms', 'p99 ms', 'simulator and TLS front µs'],
     rows: pairs().map(({ psp, client }) => {
-      const its = turns.filter((each) => each.psp === psp && each.client === client)
-      const best = its.reduce((a, b) => (b.result.cpuUsPerCall < a.result.cpuUsPerCall ? b : a))
-      const { perSecond, cpuUsPerCall, p50, p99 } = best.result
-      const shown = client === 'connector' ? 'our connector' : librariesOf[psp]
-      return [psp, shown, perSecond, cpuUsPerCall, p50, p99, best.farUs]
+      const { result, farUs } = bestOf(turns, psp, client)
+      const { perSecond, cpuUsPerCall, p50, p99 } = result
+      const name = client === 'connector' ? 'our connector' : librariesOf[psp]
+      return [psp, name, perSecond, cpuUsPerCall, p50, p99, farUs]
     }),
   }
 }
