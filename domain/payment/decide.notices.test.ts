@@ -12,7 +12,7 @@ import {
   create,
   day,
   declined,
-  hour,
+  minute,
   multicaptureMerchant,
   notice,
   refund,
@@ -192,7 +192,7 @@ describe('an authorization that ended by the PSP’s clock', () => {
 
   test('and that nobody wanted any more leaves the payment’s own alone', () => {
     const asked = fire(given(pending, says(attempt, timedOut)), 'inquiry', attempt)
-    const fallen = given(later(asked, hour), says(attempt, { kind: 'absent' }, { source: 'inquiry' }))
+    const fallen = given(later(asked, 10 * minute), says(attempt, { kind: 'absent' }, { source: 'inquiry' }))
     const second = idOf(fallen, 'att', 2)
     const held = given(
       fallen,

@@ -95,7 +95,7 @@ describe('row 26: a ruling of two people', () => {
     expect(status(given(unknown, { ...proposal, outcome: declined() }, approval))).toBe('failed')
   })
 
-  test('that nothing reached the PSP counts when nothing can reach it any more: then the next PSP is tried', () => {
+  test('that nothing reached the PSP counts when nothing can reach it any more', () => {
     const nothingThere: ProposeResolution = { ...proposal, outcome: absent }
     expect(rejection(when(unknown, nothingThere))).toEqual({ code: 'resolution_too_early' })
     const proposed = given(later(unknown, hour), nothingThere)
@@ -103,7 +103,11 @@ describe('row 26: a ruling of two people', () => {
     const repeated = given(fire(proposed, 'inquiry', attempt), says(attempt, timedOut, { source: 'inquiry' }))
     expect(rejection(when(later(repeated, hour), approval))).toEqual({ code: 'resolution_too_early' })
     const away = given(later(proposed, hour), approval)
-    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
+    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }])
+    // Nobody waits for the payment any more: who has paid otherwise must not be charged by another PSP now.
+    expect(payment(away).lifecycle).toEqual({ status: 'failed', failure: { code: 'psp_unavailable' } })
+    const soon = given(later(unknown, 10 * minute), nothingThere, approval)
+    expect(payment(soon).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
   })
 
   test('rejected, or withdrawn by its own proposer, makes room for another', () => {

@@ -1,6 +1,6 @@
 /** Facts about a payment that are never stored: amounts, public sub-statuses, which operation is which. */
 import type { RequestRecord } from '../decision.ts'
-import type { OperationStatus } from './operations.ts'
+import type { OperationStatus, UnknownReason } from './operations.ts'
 import { voidRetryPausesMs } from './policy.ts'
 import type { Attempt, Capture, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
 
@@ -34,6 +34,15 @@ export function hasEnded(operation: { readonly status: OperationStatus }): boole
 
 export function inDoubt(operation: { readonly status: OperationStatus }): boolean {
   return operation.status === 'unknown' || operation.status === 'inquiring' || operation.status === 'manual'
+}
+
+/**
+ * Inquiries that came back without an outcome, this answer counted where it is one. An inquiry that never came back (its node died,
+ * its answer was lost) has told nothing, and one that was not made (its budget was used up) has not asked: neither counts.
+ */
+export function inquiriesWith({ status, doubt }: Operation, reason: UnknownReason): number {
+  const isAnswer = status === 'inquiring' && reason !== 'not_asked'
+  return (doubt?.inquiries ?? 0) + (isAnswer ? 1 : 0)
 }
 
 /** Whether an inquiry decided now may be the identical request again: the PSP still knows its key, and it would tell. */

@@ -89,6 +89,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         quietUntil: meta.at + (attempt.quietUntil - attempt.plannedAt),
         action: undefined,
         actionBy: undefined,
+        doubt: undefined,
       }))
       const { redirectResult: _former, ...rest } = next
       return moved({ ...rest, ...event.private }, { status: 'pending' })

@@ -9,7 +9,7 @@ import { unreachable } from '../../runtime/assert.ts'
 import { accepted, ignored, type PaymentDecision } from './answering.ts'
 import type { FactSource } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { absentFrom, hasEnded, inDoubt } from './derive.ts'
+import { absentFrom, hasEnded, inDoubt, inquiriesWith } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
 import { contradicted, isTakenBack, late, reversedBeforeKnown } from './late.ts'
@@ -158,8 +158,7 @@ export function unknown(
     ...(found.repeatIsUseless === true && { repeatIsUseless: true as const }),
     ...(found.pspReference !== undefined && { pspReference: found.pspReference }),
   }
-  const answered = (operation.doubt?.inquiries ?? 0) + (operation.status === 'inquiring' ? 1 : 0)
-  if (answered < inquiriesMax) return accepted(event)
+  if (inquiriesWith(operation, found.reason) < inquiriesMax) return accepted(event)
   return accepted(event, { type: 'ManualNeeded', operationId }, { type: 'ReviewOpened', reason: 'outcome_unknown' })
 }
 

@@ -66,7 +66,12 @@ export const steps: Readonly<Record<string, Step>> = {
     from: ['planned', 'accepted', 'unknown', 'inquiring', 'manual'],
     to: 'requires_action',
   },
-  ActionCompleted: { kinds: ['authorize'], from: ['requires_action'], to: 'planned' },
+  // a shopper may come back with nothing first, and then with what the PSP's page gave
+  ActionCompleted: {
+    kinds: ['authorize'],
+    from: ['requires_action', 'planned', 'unknown', 'inquiring'],
+    to: 'planned',
+  },
   Authorized: { kinds: ['authorize'], from: open, to: 'succeeded' },
   PartiallyAuthorized: { kinds: ['authorize'], from: open, to: 'succeeded' },
   CaptureSucceeded: { kinds: ['capture'], from: open, to: 'succeeded' },

@@ -301,7 +301,12 @@ export class Walk {
     const attempt = this.state.attempts.find(({ status }) => status === 'requires_action') ?? this.state.attempts.at(-1)
     if (attempt === undefined) return
     if (pick % 2 === 0) this.#conclude(attempt.id, verdict.kind !== 'decline')
-    this.#decide({ type: 'CompleteAction', attemptId: attempt.id, nonce: pick % 5 === 0 ? 'guess' : attempt.nonce })
+    this.#decide({
+      type: 'CompleteAction',
+      attemptId: attempt.id,
+      nonce: pick % 5 === 0 ? 'guess' : attempt.nonce,
+      ...(pick % 3 === 0 && { redirectResult: `result ${pick}` }),
+    })
   }
 
   #wait(ms: number): void {
