@@ -4,7 +4,7 @@
  * Signed are eight fields of an item, joined by `:` without any escaping. Colons within a field could therefore be moved from
  * one field to its neighbour under the same signature; {@link hasOneReading} refuses every item that can be read in two ways.
  */
-import { parseJson } from '../../runtime/json.ts'
+import { parseJsonLeniently } from '../../runtime/json.ts'
 import { type Fields, isFields } from '../answer-json.ts'
 import { noticesMax } from '../webhook.ts'
 
@@ -30,9 +30,12 @@ export interface NotificationItem {
 
 const limits = { jsonDepthMax: 8, jsonValuesMax: 8_192 }
 
-/** The message, or undefined where it has not the form of one. Nothing of it is verified yet. */
+/**
+ * The message, or undefined where it has not the form of one. Nothing of it is verified yet. What is signed is read strictly; in what is
+ * not, an odd text or number counts as not there: a message that is refused holds up all that Adyen sends after it.
+ */
 export function readNotification(body: Buffer): Notification | undefined {
-  const json = parseJson(body, limits)
+  const json = parseJsonLeniently(body, limits)
   if (!json.ok || !isFields(json.value)) return undefined
   const { live, notificationItems } = json.value
   if ((live !== 'true' && live !== 'false') || !Array.isArray(notificationItems)) return undefined

@@ -256,6 +256,42 @@ describe('a signature', () => {
   })
 })
 
+describe('what is odd in a message', () => {
+  const odd = ['"a\\u0000"', '"\\ud83d"', '1e2', '1.0', '-0', '123456789012345678901234567890']
+  /** The message of `item` with `value`, as it is spelled, in the place of its placeholder. */
+  const spelled = (item: Item, value: string): string => message([item]).replace('"<odd>"', value)
+
+  it.each(odd)('does not hold it up where it is not signed, and is not told: %s', (value) => {
+    const [usual] = noticesOf(take(message([signed()])))
+    for (const fields of [
+      { reason: '<odd>' },
+      { paymentMethod: '<odd>' },
+      { operations: ['<odd>'] },
+      { additionalData: { cardSummary: '<odd>', 'retry.attempt1.rawResponse': { deep: ['x'] } } },
+    ]) {
+      expect(noticesOf(take(spelled(signed(fields), value)))).toEqual([usual])
+    }
+    expect(noticesOf(take(spelled(signed({ eventDate: '<odd>' }), value)))).toEqual([{ ...usual, occurredAt: 1_000 }])
+    const named = message([signed({ additionalData: { '<odd>': 'x' } })]).replace('<odd>', '\\ud83d\\u0000')
+    expect(noticesOf(take(named))).toEqual([usual])
+  })
+
+  it.each(odd)('refuses it where it is signed, or says how it is signed: %s', (value) => {
+    for (const field of ['pspReference', 'originalReference', 'merchantReference', 'eventCode', 'success']) {
+      expect(refusalOf(take(spelled({ ...signed(), [field]: '<odd>' }, value))), field).toBe('body_invalid')
+    }
+    for (const amount of [
+      { value: '<odd>', currency: 'EUR' },
+      { value: 1000, currency: '<odd>' },
+    ]) {
+      expect(refusalOf(take(spelled({ ...signed(), amount }, value)))).toBe('body_invalid')
+    }
+    const unsigned = { ...plain, additionalData: { hmacSignature: '<odd>' } }
+    expect(refusalOf(take(spelled(unsigned, value)))).toBe('signature')
+    expect(refusalOf(take(message([signed()], '<odd>').replace('"<odd>"', value)))).toBe('body_invalid')
+  })
+})
+
 describe('a message without the form of one is refused before its signature is looked at', () => {
   const item = JSON.stringify(signed())
   const deep = `${'['.repeat(1_000)}${']'.repeat(1_000)}`
