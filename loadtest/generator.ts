@@ -83,6 +83,11 @@ export class Load {
     return this.#payments.size
   }
 
+  /** Why nothing more begins: a journey broke. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
   start(): void {
     this.#due = this.#options.clock.monotonic()
     this.#tick()

@@ -44,10 +44,11 @@ export class JournalView {
     return view
   }
 
-  /** Nothing more happens by itself: what is still open is with a person, and every notice has found its place. */
-  get isAtRest(): boolean {
-    const isWaiting = (life: PaymentLife): boolean => life.isOpen && !isWithPerson(life)
-    return ![...this.lives.values()].some(isWaiting) && ![...this.notices.values()].includes('received')
+  /** What goes on by itself: payments with something open that no person was asked about, notices that found no place yet. */
+  get restless(): readonly string[] {
+    const payments = [...this.lives].filter(([, life]) => life.isOpen && !isWithPerson(life))
+    const notices = [...this.notices].filter(([, standing]) => standing === 'received')
+    return [...payments.map(([id]) => id), ...notices.map(([entity]) => `notice ${entity}`)]
   }
 
   #take({ entity, type, seq, at, data }: JournalRow): void {

@@ -1,4 +1,5 @@
 /** A shopper who is sent to the PSP's page: looks where, presses a button there, and comes back or does not. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Merchant } from '../../../loadtest/merchant-client.ts'
 
 export interface Visit {
@@ -10,35 +11,39 @@ export interface Visit {
   readonly comesBack: boolean
 }
 
-/** Sends of one address that may be lost with the node that was to answer. */
+const tryMs = 20_000
 const triesMax = 20
 
 export async function visit({ merchantUrl, merchant, paymentId, outcome, comesBack }: Visit): Promise<void> {
   const view = await insist(`${merchantUrl}/v1/payments/${paymentId}`, {
     headers: { authorization: `Bearer ${merchant.apiKey}` },
   })
-  const { next_action: action } = (await view.json()) as { readonly next_action: { readonly url: string } | null }
+  const { next_action: action } = JSON.parse(view.text) as { readonly next_action: { readonly url: string } | null }
   // answered by a webhook, or aborted, while the shopper was on the way
   if (action === null) return
-  const pressed = await insist(action.url, {
-    method: 'POST',
-    body: new URLSearchParams({ outcome }),
-    redirect: 'manual',
-  })
-  await pressed.body?.cancel()
-  const back = pressed.headers.get('location')
-  if (!comesBack || back === null) return
-  const returned = await insist(back, { redirect: 'manual' })
-  await returned.body?.cancel()
+  const pressed = await insist(action.url, { method: 'POST', body: new URLSearchParams({ outcome }) })
+  if (comesBack && pressed.location !== null) await insist(pressed.location, {})
 }
 
-/** Reloads the page while it says that it cannot answer. */
-async function insist(url: string, init: RequestInit): Promise<Response> {
+interface Page {
+  readonly text: string
+  /** Where it leads to, not followed. */
+  readonly location: string | null
+}
+
+/** Reloads the page while it does not come, or says that it cannot answer. */
+async function insist(url: string, init: RequestInit): Promise<Page> {
   for (let tries = 1; ; tries += 1) {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000) }).catch((error: unknown) => error)
-    if (response instanceof Response && response.status < 500) return response
-    if (tries === triesMax) throw new Error(`${new URL(url).pathname} gave no answer`, { cause: response })
-    if (response instanceof Response) await response.body?.cancel()
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    let trouble: unknown
+    try {
+      const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(tryMs) })
+      const text = await response.text()
+      if (response.status < 400) return { text, location: response.headers.get('location') }
+      trouble = `${response.status} ${text}`
+    } catch (error) {
+      trouble = error
+    }
+    if (tries === triesMax) throw new Error(`${new URL(url).pathname} gave no answer`, { cause: trouble })
+    await pause(500)
   }
 }

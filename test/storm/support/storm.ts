@@ -46,9 +46,13 @@ export class Storm {
     this.#load.start()
   }
 
-  /** Resolves when so many payments were acknowledged. */
+  /** Resolves when so many payments were acknowledged. @throws where a journey broke. */
   async progress(payments: number, patienceMs: number): Promise<void> {
-    await until(() => this.#load.payments >= payments, { withinMs: patienceMs, what: `the payment ${payments}` })
+    const isFar = (): boolean => {
+      if (this.#load.failure !== undefined) throw this.#load.failure
+      return this.#load.payments >= payments
+    }
+    await until(isFar, { withinMs: patienceMs, what: `the payment ${payments}` })
   }
 
   /** Does something that hurts; the verdict is unknown unless it met `atLeast` operations in flight. */
@@ -62,9 +66,15 @@ export class Storm {
   async aftermath(): Promise<Aftermath> {
     const { databaseUrl, bookUrl, idKey } = this.#cluster
     await this.#load.stop()
-    const isOver = async (): Promise<boolean> =>
-      (await this.#cluster.webhookCounts())['pending'] === 0 && (await JournalView.read(databaseUrl)).isAtRest
-    await until(isOver, { withinMs: restWithinMs, everyMs: 5_000, what: 'the end of every schedule' })
+    let restless: readonly string[] = []
+    const isOver = async (): Promise<boolean> => {
+      const { pending } = await this.#cluster.webhookCounts()
+      restless = (await JournalView.read(databaseUrl)).restless
+      return pending === 0 && restless.length === 0
+    }
+    await until(isOver, { withinMs: restWithinMs, everyMs: 5_000 }).catch((cause: unknown) => {
+      throw new Error(`not at rest: ${restless.slice(0, 20).join(', ') || 'webhooks'}`, { cause })
+    })
     const webhooks = await this.#cluster.webhookCounts()
     // Once each: what a person has to decide stays pending.
     await this.#load.finish(0)
