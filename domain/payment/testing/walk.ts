@@ -58,7 +58,8 @@ const asksPeople: ReadonlySet<PaymentCommand['type']> = new Set([
   'CompleteAction',
   'ProposeResolution',
   'DecideResolution',
-  'ApproveCompensation',
+  'ProposeCompensation',
+  'DecideCompensation',
 ])
 
 export class Walk {
@@ -172,6 +173,11 @@ export class Walk {
     }
     const manual = allOperations(this.state).find(({ status }) => status === 'manual')
     if (manual !== undefined) return this.#rule(manual.id)
+    const unwanted = timers(this.scenario).find(({ kind }) => kind === 'compensation')
+    if (unwanted !== undefined) {
+      this.#compensate(unwanted.operationId)
+      return true
+    }
     if (timers(this.scenario).length === 0) return false
     this.#fireNext()
     return true
@@ -338,6 +344,7 @@ export class Walk {
       'call_deadline',
       'evidence_deadline',
       'manual',
+      'compensation',
     ]
     const operations = allOperations(this.state)
     const operationId = operations[pick % Math.max(1, operations.length)]?.id
@@ -373,8 +380,21 @@ export class Walk {
     })
   }
 
+  /** People give back what nobody wanted. */
+  #compensate(operationId: string): void {
+    this.#decide({ type: 'ProposeCompensation', operationId, operator: 'op-1', reason: 'nobody wanted it' })
+    this.#decide({ type: 'DecideCompensation', operationId, approver: 'op-2', approve: true })
+  }
+
   /** Two people at any time, not only when they are asked: one proposes, one decides, in no order. */
   #ruling({ pick, again }: Step): void {
+    const capture = this.state.captures[pick % Math.max(1, this.state.captures.length)]
+    if (capture !== undefined && pick % 3 === 0) {
+      const operationId = capture.id
+      this.#decide({ type: 'ProposeCompensation', operationId, operator: 'op-1', reason: 'nobody wanted it' })
+      if (again) this.#decide({ type: 'DecideCompensation', operationId, approver: 'op-2', approve: pick % 2 === 0 })
+      return
+    }
     const doubtful = allOperations(this.state).filter(({ doubt }) => doubt !== undefined)
     const operation = doubtful[pick % Math.max(1, doubtful.length)]
     if (operation === undefined) return
