@@ -1,7 +1,7 @@
 /**
  * Suites: `unit` needs nothing, `sim` simulates clusters, `pg` needs Postgres (started by the suite itself), `system` starts
- * whole processes, `chaos` harms a cluster of them. A file's name says which: `test/sim/**`, `*.pg.test.ts`, `test/system/**`,
- * `test/chaos/**`, else it is a unit test.
+ * whole processes, `chaos` harms a cluster of them. A file's name says which: `test/sim/**`, `*.pg.test.ts`, `test/system/**` and
+ * `test/storm/**`, `test/chaos/**`, else it is a unit test.
  */
 import { defineConfig } from 'vitest/config'
 import { fullVariable } from './test/support/scale.ts'
@@ -20,7 +20,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...everywhere, '**/*.pg.test.ts', 'test/sim/**', 'test/system/**', 'test/chaos/**'],
+          exclude: [
+            ...everywhere,
+            ...['**/*.pg.test.ts', 'test/sim/**', 'test/system/**', 'test/storm/**', 'test/chaos/**'],
+          ],
           setupFiles,
           testTimeout: 30_000,
         },
@@ -48,7 +51,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/system/**/*.test.ts'],
+          include: ['test/system/**/*.test.ts', 'test/storm/**/*.test.ts'],
           exclude: everywhere,
           setupFiles,
           fileParallelism: false,

@@ -142,7 +142,7 @@ export interface SeedSight {
     refresh(): Promise<void>
   }
   /** Names of connections that running nodes serve. */
-  servedBy(): readonly string[]
+  readonly servedBy: () => readonly string[]
   readonly clock: Clock
 }
 

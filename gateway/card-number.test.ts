@@ -41,6 +41,14 @@ describe('card numbers', () => {
     expect(containsCardNumber('62055000000000000048')).toBe(false)
   })
 
+  it.each(['pay', 'att', 'cap', 'void', 're', 'dp', 'evt'])(
+    'an id %s_… with such a run of digits is no card number',
+    (prefix) => {
+      expect(containsCardNumber('xg4242424242424242h')).toBe(true)
+      expect(containsCardNumber(`/ops/v1/unknowns/${prefix}_0g4242424242424242hhhhhhhh_1`)).toBe(false)
+    },
+  )
+
   it('unix times, UUIDs, hexadecimal digests and references of letters are never taken for one', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1_000_000_000_000, max: 1_999_999_999_999 }), (time) => {

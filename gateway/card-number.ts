@@ -13,7 +13,7 @@ const digitsMin = 12
 const digitsMax = 19
 
 const idPattern =
-  /\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:pay|att|cap|re|dp|evt)_[0-9a-hjkmnp-tv-z]{26})(?![0-9a-z])/gi
+  /\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:pay|att|cap|void|re|dp|evt)_[0-9a-hjkmnp-tv-z]{26})(?![0-9a-z])/gi
 const wordPattern = /[0-9A-Za-z]+/g
 const allDigits = /^[0-9]+$/
 const hexadecimal = /^[0-9a-f]+$/i

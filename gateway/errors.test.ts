@@ -67,6 +67,7 @@ const rejections: [PaymentRejection, number, string, object?][] = [
   [{ code: 'evidence_required' }, 400, 'evidence_required'],
   [{ code: 'proposal_exists' }, 409, 'proposal_exists'],
   [{ code: 'no_proposal' }, 409, 'no_proposal'],
+  [{ code: 'nothing_to_compensate' }, 409, 'nothing_to_compensate'],
   [{ code: 'resolution_too_early' }, 409, 'resolution_too_early', { retryable: true }],
   [{ code: 'notice_not_ours' }, 404, 'notice_not_ours'],
 ]

@@ -354,8 +354,12 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'No such operation',
     'The payment has no such operation, or its outcome is known.',
   ),
-  proposal_exists: conflict('Proposal exists', 'A ruling on this operation waits for a second person already.'),
-  no_proposal: conflict('No proposal', 'No ruling on this operation waits for a second person.'),
+  proposal_exists: conflict('Proposal exists', 'A proposal about this operation waits for a second person already.'),
+  no_proposal: conflict('No proposal', 'No proposal about this operation waits for a second person.'),
+  nothing_to_compensate: conflict(
+    'Nothing to compensate',
+    'The merchant can refund this capture, or what it took has gone back or is on its way.',
+  ),
   resolution_too_early: conflict(
     'Ruling too early',
     'The request may have reached the PSP after it was looked for there: look again later and propose it anew.',

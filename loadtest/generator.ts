@@ -10,7 +10,7 @@ import { type Random, seededRandom } from '../runtime/random.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { OperationName } from './history.ts'
 import type { HistoryWriter } from './history-writer.ts'
-import { defaultMix, journey, type Mix } from './journey.ts'
+import { defaultMix, journey, type JourneyOptions, type Mix } from './journey.ts'
 import { Latency, type LatencySummary } from './latency.ts'
 import { type Call, type Merchant, type MerchantClient, type Outcome, pause } from './merchant-client.ts'
 
@@ -27,6 +27,8 @@ export interface LoadOptions {
   /** How due times lie: evenly, or as independent customers come. Default `poisson`. */
   readonly arrivals?: 'constant' | 'poisson'
   readonly mix?: Mix
+  /** What becomes of one payment. Default: {@link journey}. */
+  readonly journey?: (options: JourneyOptions) => Promise<void>
   /** Journeys under way; what is due beyond it waits. Default 512. */
   readonly inFlightMax?: number
   /** Journeys that wait; what is due beyond it is never begun. Default 10,000. */
@@ -79,6 +81,11 @@ export class Load {
 
   get payments(): number {
     return this.#payments.size
+  }
+
+  /** Why nothing more begins: a journey broke. */
+  get failure(): Error | undefined {
+    return this.#failure
   }
 
   start(): void {
@@ -171,6 +178,7 @@ export class Load {
 
   async #run(due: number): Promise<void> {
     const { client, clock, history, merchants, mix = defaultMix, run, seed } = this.#options
+    const travel = this.#options.journey ?? journey
     const n = this.#journeys
     this.#journeys += 1
     const merchant = merchants[n % merchants.length]
@@ -179,7 +187,7 @@ export class Load {
     // what a journey does is its own: it does not depend on which answers came first
     const random = seededRandom(seed + n * 7_919)
     const lateNs = (clock.monotonic() - due) * 1e6
-    await journey({
+    await travel({
       ...{ client, merchant, random, mix },
       name: `${run}-${n}`,
       gateway: n,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isJudged } from '../test/support/json-oracle.ts'
-import { type JsonRefusalCode, parseJson } from './json.ts'
+import { type JsonRefusalCode, parseJson, parseJsonLeniently, unreadable } from './json.ts'
 
 const limits = { jsonDepthMax: 16, jsonValuesMax: 1_000 }
 
@@ -190,5 +190,39 @@ describe('the body reader', () => {
       ok: false,
       refusal: { code: 'number_not_canonical', offset: 20, path: 'metadata.a.1' },
     })
+  })
+})
+
+describe('the lenient reader', () => {
+  const read = (text: string) => parseJsonLeniently(Buffer.from(text), limits)
+
+  it.each(['"a\\u0000"', '"\\ud83d"', '1e2', '1.0', '-0', '9007199254740993', '1e999'])(
+    'reads %s, of which nobody knows what it means, as of no type, and all around it as it is',
+    (odd) => {
+      expect(read(`{"a":1,"b":[${odd},"x"],"c":${odd},"d":"y"}`)).toStrictEqual({
+        ok: true,
+        value: { a: 1, b: [unreadable, 'x'], c: unreadable, d: 'y' },
+      })
+    },
+  )
+
+  it('drops members whose name cannot be read, however many have one', () => {
+    expect(read('{"\\ud83d":1,"\\ud83d":2,"a\\u0000":"__proto__","b":3}')).toStrictEqual({ ok: true, value: { b: 3 } })
+  })
+
+  it.each(['{"a":1,"a":1}', '{"__proto__":1}', '[1,]', '01', '"\\x"', '', `${'['.repeat(17)}${']'.repeat(17)}`])(
+    'refuses what else is refused: %s',
+    (text) => {
+      expect(read(text)).toStrictEqual(parseJson(Buffer.from(text), limits))
+      expect(read(text).ok).toBe(false)
+    },
+  )
+
+  it('reads what the other accepts as the other does', () => {
+    fc.assert(
+      fc.property(canonicalValue, (value) => {
+        expect(read(JSON.stringify(value))).toStrictEqual(parseJson(Buffer.from(JSON.stringify(value)), limits))
+      }),
+    )
   })
 })

@@ -8,7 +8,7 @@
  *
  * It also does not share a defect of V8 13.6, whose `JSON.parse` can take one key for another where keys have escapes.
  *
- * Guarantees: what is accepted is what `JSON.parse` should read from the same bytes; the time is linear in the size; the stack is
+ * Guarantees: what is accepted is what `JSON.parse` should read from the same bytes, {@link unreadable} values aside; the time is linear in the size; the stack is
  * bounded by the depth limit. Leaves to others: the size in bytes, which is checked before, and what the values mean.
  */
 import { isUtf8 } from 'node:buffer'
@@ -58,10 +58,25 @@ const escapePattern = /^(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/
 /** Integers of so many digits are safe and cannot have another form. */
 const plainDigitsMax = 15
 
+/** Stands for a value that {@link parseJson} would refuse for what it is; of no type that anybody reads. */
+export const unreadable: unique symbol = Symbol('unreadable')
+
 export function parseJson(bytes: Buffer, limits: JsonLimits): JsonResult {
+  return parse(bytes, limits, false)
+}
+
+/**
+ * As {@link parseJson}, for a message that must be taken though somebody wrote something odd where nobody looks: a number that is
+ * not canonical and a text that no column holds are read as {@link unreadable}. Keys are what they are. Whoever uses a value checks it.
+ */
+export function parseJsonLeniently(bytes: Buffer, limits: JsonLimits): JsonResult {
+  return parse(bytes, limits, true)
+}
+
+function parse(bytes: Buffer, limits: JsonLimits, lenient: boolean): JsonResult {
   if (bytes.length === 0) return refused('body_empty', 0, '')
   if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return refused('encoding', 0, '')
-  const reader = new Reader(bytes.toString('utf8'), limits)
+  const reader = new Reader(bytes.toString('utf8'), limits, lenient)
   try {
     return { ok: true, value: reader.document() }
   } catch (error) {
@@ -88,12 +103,14 @@ class Reader {
   at = 0
   readonly #text: string
   readonly #limits: JsonLimits
+  readonly #lenient: boolean
   readonly #path: (string | number)[] = []
   #values = 0
 
-  constructor(text: string, limits: JsonLimits) {
+  constructor(text: string, limits: JsonLimits, lenient: boolean) {
     this.#text = text
     this.#limits = limits
+    this.#lenient = lenient
   }
 
   path(): string {
@@ -139,14 +156,16 @@ class Reader {
     for (;;) {
       if (this.#text.charCodeAt(this.at) !== quote) throw new Refused('json_invalid')
       const key = this.#string()
-      this.#path.push(key)
+      this.#path.push(key === unreadable ? '' : key)
       // Assigning it would set the prototype instead of a member.
       if (key === '__proto__') throw new Refused('key_not_allowed')
-      if (Object.hasOwn(object, key)) throw new Refused('duplicate_key')
+      if (key !== unreadable && Object.hasOwn(object, key)) throw new Refused('duplicate_key')
       this.#skipBlanks()
       if (!this.#take(colon)) throw new Refused('json_invalid')
       this.#skipBlanks()
-      object[key] = this.#value(depth + 1)
+      const value = this.#value(depth + 1)
+      // Nobody asks for a member whose name cannot be read.
+      if (key !== unreadable) object[key] = value
       this.#path.pop()
       this.#skipBlanks()
       if (this.#take(closeBrace)) return object
@@ -178,25 +197,24 @@ class Reader {
     return value
   }
 
-  #number(first: number): number {
+  #number(first: number): number | typeof unreadable {
     if (first !== minus && !(first >= zero && first <= nine)) throw new Refused('json_invalid')
     numberPattern.lastIndex = this.at
     const text = numberPattern.exec(this.#text)?.[0]
     if (text === undefined) throw new Refused('json_invalid')
     const value = Number(text)
-    if (text.length > plainDigitsMax || value === 0 || !Number.isInteger(value)) {
-      const canonical = String(value) === text && !text.includes('e')
-      if (!canonical || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
-        throw new Refused('number_not_canonical')
-      }
-    } else if (!isPlainInteger(text)) {
-      throw new Refused('number_not_canonical')
-    }
+    const read = isCanonical(text, value) ? value : this.#odd('number_not_canonical')
     this.at += text.length
-    return value
+    return read
   }
 
-  #string(): string {
+  /** @throws {Refused} unless what is odd is let pass as {@link unreadable}. */
+  #odd(code: JsonRefusalCode): typeof unreadable {
+    if (!this.#lenient) throw new Refused(code)
+    return unreadable
+  }
+
+  #string(): string | typeof unreadable {
     const text = this.#text
     const start = this.at + 1
     for (let at = start; at < text.length; at++) {
@@ -216,7 +234,7 @@ class Reader {
   }
 
   /** The rare string with a backslash: its end is found here, its escapes are checked, then `JSON.parse` reads it. */
-  #escapedString(start: number, firstBackslash: number): string {
+  #escapedString(start: number, firstBackslash: number): string | typeof unreadable {
     const text = this.#text
     let at = firstBackslash
     for (;;) {
@@ -238,8 +256,7 @@ class Reader {
     }
     this.at = at + 1
     const value = JSON.parse(text.slice(start - 1, at + 1)) as string
-    if (value.includes('\0') || !value.isWellFormed()) throw new Refused('text_not_storable')
-    return value
+    return value.includes('\0') || !value.isWellFormed() ? this.#odd('text_not_storable') : value
   }
 
   #take(code: number): boolean {
@@ -255,6 +272,11 @@ class Reader {
       this.at++
     }
   }
+}
+
+function isCanonical(text: string, value: number): boolean {
+  if (text.length <= plainDigitsMax && value !== 0 && Number.isInteger(value)) return isPlainInteger(text)
+  return String(value) === text && !text.includes('e') && (!Number.isInteger(value) || Number.isSafeInteger(value))
 }
 
 function isPlainInteger(text: string): boolean {

@@ -27,15 +27,18 @@ import { systemRandom } from '../../runtime/random.ts'
 import { benchIdKey, type BenchMerchant } from './bench-merchants.ts'
 import { type CpuProfile, profile, type TopFunction, topFunctions } from './cpu-profile.ts'
 import { type HistogramCounts, histogramCounts } from './histogram-counts.ts'
+import { connectionOf, merchantAccount, type PushingPsp, receiverOf } from './psp-messages.ts'
 
 export interface MemberOptions {
   /** Its node's name in the cluster. */
   readonly name: string
   readonly roles: readonly ('node' | 'gateway')[]
   readonly databaseUrl: string
-  /** Where the simulator listens; absent: a connector in the node's process that answers after `latencyMs`. */
+  /** Where the simulated Stripe listens; absent: a connector in the node's process that answers after `latencyMs`. */
   readonly simulatorUrl?: string
   readonly latencyMs: number
+  /** Whose connection it has, and whose webhooks a gateway takes; default Stripe. */
+  readonly psp?: PushingPsp
 }
 
 export type MemberRequest =
@@ -71,6 +74,7 @@ export type MemberReply =
 interface Running {
   readonly cluster: Cluster
   readonly directory: PollingMerchantDirectory
+  readonly psp: PushingPsp
   readonly node: RunningNode | undefined
   readonly metrics: ReturnType<typeof createMetrics>
   readonly url: string
@@ -78,9 +82,6 @@ interface Running {
 }
 
 const keySecret = Buffer.alloc(32, 1)
-const connection = 'stripe-test'
-/** As the register names it; its connector is made here, whatever it says. */
-const registered = { name: connection, psp: 'stripe' as const, secret_setting: 'SHARDPAY_BENCH_TEST_KEY_FILE' }
 const settleWithinMs = 30_000
 const visibleWithinMs = 10_000
 /** As the server's: it was declared dead, or stood still for longer than its lease. */
@@ -91,7 +92,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) gc.milliseconds += entry.duration
 }).observe({ entryTypes: ['gc'] })
 
-async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promise<Running> {
+async function start({ name, roles, databaseUrl, psp = 'stripe', ...connected }: MemberOptions): Promise<Running> {
   const metrics = createMetrics({ ofProcess: true })
   const log = createLog({ level: 'error', fields: { node: name } })
   const databases = parseJournalDatabases(databaseUrl, shardCount)
@@ -116,15 +117,16 @@ async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promi
   })
   if (roles.includes('node')) {
     const returnUrlBase = (): string => 'http://127.0.0.1/v1/return'
-    const connector = connectorOf(psp)
+    const connector = connectorOf(psp, connected)
     const connections = {
-      connectors: new Map([[connection, connector]]),
-      profiles: new Map([[connection, connector.profile]]),
+      connectors: new Map([[connector.profile.connection, connector]]),
+      profiles: new Map([[connector.profile.connection, connector.profile]]),
     }
     node = await startNode({ cluster, databases, directory, connections, returnUrlBase, log, metrics })
   }
   let app: FastifyInstance | undefined
   if (roles.includes('gateway')) {
+    const receiver = receiverOf(psp)
     app = buildApp({
       router: cluster.router,
       directory,
@@ -135,6 +137,7 @@ async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promi
       log: log.child({ component: 'gateway' }),
       metrics,
       readiness: () => ({ ready: true, reasons: [] }),
+      webhooks: { receiver: (connection) => (connection === receiver.connection ? receiver : undefined) },
     })
   }
   const url = (await app?.listen({ host: '127.0.0.1', port: 0 })) ?? ''
@@ -145,10 +148,14 @@ async function start({ name, roles, databaseUrl, ...psp }: MemberOptions): Promi
     directory.stop()
     await readModel.close()
   }
-  return { cluster, directory, node, metrics, url, stop }
+  return { cluster, directory, psp, node, metrics, url, stop }
 }
 
-function connectorOf({ simulatorUrl, latencyMs }: Pick<MemberOptions, 'simulatorUrl' | 'latencyMs'>): Connector {
+function connectorOf(
+  psp: PushingPsp,
+  { simulatorUrl, latencyMs }: Pick<MemberOptions, 'simulatorUrl' | 'latencyMs'>,
+): Connector {
+  const connection = connectionOf(psp)
   if (simulatorUrl === undefined) return scriptedConnector({ connection, latencyMs, record: false })
   return createStripeConnector({
     connection,
@@ -159,16 +166,19 @@ function connectorOf({ simulatorUrl, latencyMs }: Pick<MemberOptions, 'simulator
 }
 
 async function know(
-  { cluster: { router }, directory, node }: Running,
+  { cluster: { router }, directory, psp, node }: Running,
   merchants: readonly BenchMerchant[],
   makes: boolean,
 ): Promise<MemberReply> {
   if (makes) {
+    // its connector is made here, whatever the register says
+    const registered = { name: connectionOf(psp), psp, secret_setting: 'SHARDPAY_BENCH_TEST_KEY_FILE' }
+    const account = psp === 'adyen' ? { merchant_account: merchantAccount } : {}
     const seed = {
       merchants: merchants.map(({ id, apiKey }) => ({
         ...{ id, name: 'Bench', api_key: apiKey, rate_tier: 'development' as const },
       })),
-      psp_connections: [registered],
+      psp_connections: [{ ...registered, ...account }],
     }
     await plantSeed({ seed, router, clock: systemClock, random: systemRandom, keySecret })
     await node?.flush()

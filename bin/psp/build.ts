@@ -7,6 +7,7 @@ import { defaultHttpLimits, type HttpLimits } from '../../psp/http/client.ts'
 import { createStripeConnector } from '../../psp/stripe/connector.ts'
 import { createStripeReceiver } from '../../psp/stripe/webhook.ts'
 import type { WebhookReceiver } from '../../psp/webhook.ts'
+import { assert, unreachable } from '../../runtime/assert.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { Environment } from '../../runtime/config.ts'
 import { withPatience } from './patience.ts'
@@ -32,7 +33,7 @@ export function secretsOf(connection: PspConnection, environment: Environment): 
 
 /**
  * @param testModePatienceMs for connections of test mode alone (patience.ts).
- * @throws where the address is none that the key may be sent to, or the key has not the form of one.
+ * @throws where the address is none that the key may be sent to, or the key has not the form of one of this PSP and mode.
  */
 export function buildConnector(
   registered: PspConnection,
@@ -53,9 +54,12 @@ function connectorOf(
   const common = { connection, clock: systemClock, limits, ...(url !== undefined && { baseUrl: url }) }
   switch (registered.psp) {
     case 'stripe':
+      assert(apiKey.split('_')[1] === mode, 'a Stripe key is of its connection’s mode', { connection })
       return createStripeConnector({ ...common, secretKey: apiKey })
     case 'adyen':
       return createAdyenConnector({ ...common, mode, apiKey, merchantAccount, multicapture })
+    default:
+      return unreachable(registered.psp)
   }
 }
 
@@ -75,5 +79,7 @@ export function buildReceiver(
         hmacKeys: () => secrets().signing,
         logins: () => secrets().logins,
       })
+    default:
+      return unreachable(registered.psp)
   }
 }

@@ -120,4 +120,43 @@ describe('the PSP connections of a process', () => {
     expect(rig.connections.connectors.size).toBe(0)
     expect(rig.lines.join('\n')).toContain('cannot be set up')
   })
+
+  test('go on with the secrets they had where a file was emptied', async () => {
+    const rig = new Rig()
+    rig.add(stripe)
+    await rig.connections.start()
+    const before = rig.connections.connectors.get('stripe-test')
+    rig.write('key', '')
+    rig.write('webhooks', '\n')
+    await rig.pass(5_500)
+    expect(rig.connections.connectors.get('stripe-test')).toBe(before)
+    expect(rig.connections.receiver('stripe-test')).toBeDefined()
+    expect(rig.lines.join('\n')).toContain('goes on as before')
+  })
+
+  test('are not served by a key of the other mode', async () => {
+    for (const [mode, key] of [
+      ['test', 'sk_live_aaaaaaaa'],
+      ['live', 'rk_test_aaaaaaaa'],
+    ] as const) {
+      const rig = new Rig()
+      rig.write('key', key)
+      const { url: _simulator, webhookSecretSetting: _webhooks, ...own } = stripe
+      rig.add({ ...own, mode })
+      await rig.connections.start()
+      expect([...rig.connections.connectors.keys()]).toEqual([])
+      expect(rig.lines.join('\n')).not.toContain(key)
+    }
+  })
+
+  test('of a PSP that only a newer release knows are not served, and keep no other from it', async () => {
+    const rig = new Rig()
+    const psp = 'paypal' as PspConnection['psp']
+    rig.add({ ...stripe, name: 'paypal-test', psp })
+    rig.add(stripe)
+    await rig.connections.start()
+    expect([...rig.connections.connectors.keys()]).toEqual(['stripe-test'])
+    expect(rig.connections.receiver('paypal-test')).toBeUndefined()
+    expect(rig.lines.join('\n')).toContain('cannot be set up')
+  })
 })

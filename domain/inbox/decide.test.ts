@@ -123,9 +123,17 @@ describe('what came of handing it over', () => {
     expect(eventsOf(when(history, again))).toEqual([{ type: 'NoticeDeliveryBegun', patienceMs: deliveryPatienceMs }])
   })
 
-  test('no payment is known, but not all has been looked at: it is asked again soon', () => {
-    const history = given(receive(), notFoundYet)
-    expect(eventsOf(history)).toEqual([{ type: 'NoticePostponed', reason: 'payment_not_found_yet', pauseMs: 1_000 }])
+  test('no payment is known, but not all has been looked at: it is looked for after 1 s, when all can be, and rarely then', () => {
+    const pauses: unknown[] = []
+    let history = given(receive())
+    for (let n = 0; n < 8; n += 1) {
+      history = when(history, notFoundYet)
+      const [event] = eventsOf(history)
+      expect(event).toMatchObject({ type: 'NoticePostponed', reason: 'payment_not_found_yet' })
+      pauses.push(event?.type === 'NoticePostponed' && event.pauseMs / 1_000)
+      history = when(later(history, Number(pauses.at(-1)) * 1_000), again)
+    }
+    expect(pauses).toEqual([1, 10, 15, 60, 300, 1_800, 3_600, 3_600])
   })
 
   test('no payment is known: an orphan, looked at again rarely, in the end no more', () => {

@@ -8,7 +8,7 @@
 import { assert, unreachable } from '../../runtime/assert.ts'
 import type { Decision, RequestRecord } from '../decision.ts'
 import type { DeliverAgain, Delivery, InboxCommand, InboxEvent, InboxNotice, ReceiveNotice } from './commands.ts'
-import { deliveryPatienceMs, lookAgainMs, pauseMs } from './schedule.ts'
+import { deliveryPatienceMs, lookAgainMs, pauseMs, searchPauseMs } from './schedule.ts'
 
 /** Nothing that an inbox is told is refused. */
 export type InboxDecision = Decision<InboxEvent, never>
@@ -76,7 +76,7 @@ function record(state: InboxNotice, delivery: Delivery): InboxDecision {
   if (standing.status !== 'received') return ignored('nobody waits for it')
   switch (delivery.kind) {
     case 'not_found': {
-      if (!delivery.complete) return postponed(standing.tries, 'payment_not_found_yet')
+      if (!delivery.complete) return postponed('payment_not_found_yet', searchPauseMs(standing.tries))
       const pause = lookAgainMs(searches)
       const reason = 'payment_unknown'
       return accepted({ type: 'NoticeOrphaned', reason, ...(pause !== undefined && { lookAgainMs: pause }) })
@@ -84,7 +84,7 @@ function record(state: InboxNotice, delivery: Delivery): InboxDecision {
     case 'refused':
       return accepted({ type: 'NoticeOrphaned', reason: 'refused' })
     case 'unavailable':
-      return postponed(standing.tries, delivery.reason)
+      return postponed(delivery.reason, pauseMs(standing.tries))
     default:
       return unreachable(delivery)
   }
@@ -104,8 +104,8 @@ function delivered({ standing }: InboxNotice, payment: string): InboxDecision {
   }
 }
 
-function postponed(tries: number, reason: string): InboxDecision {
-  return accepted({ type: 'NoticePostponed', reason, pauseMs: pauseMs(tries) })
+function postponed(reason: string, ms: number): InboxDecision {
+  return accepted({ type: 'NoticePostponed', reason, pauseMs: ms })
 }
 
 function deliverAgain({ standing }: InboxNotice, { atOnce }: DeliverAgain, now: number): InboxDecision {

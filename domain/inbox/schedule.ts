@@ -26,6 +26,17 @@ export function pauseMs(triesBefore: number): number {
 }
 
 /**
+ * A payment that is only a moment behind its notice is found by the second look. That none knows the notice can be said ten
+ * seconds after it came, by when everything older is in the journal: the third look says so, and a look before it cannot.
+ */
+const searchPausesMs: readonly number[] = [1 * second, 10 * second, 15 * second, 1 * minute, 5 * minute, 30 * minute]
+
+/** Until its payment is looked for again, after so many tries, where not all that is older could be looked at. */
+export function searchPauseMs(triesBefore: number): number {
+  return searchPausesMs[triesBefore] ?? hour
+}
+
+/**
  * An orphan is looked at again because a payment may learn late by which reference the PSP knows it: an authorization of
  * unknown outcome is asked about for days, and the last witness is the settlement report. Rarely and not for ever, because
  * an account that others use too brings orphans that nobody will ever claim.

@@ -212,6 +212,8 @@ describe('a malformed command', () => {
     ['routes', { ...createCommand, routes: Array.from({ length: routesMax + 1 }, () => route) }],
     ['routes[1]', { ...createCommand, routes: [route, { ...route, connection: '' }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, mode: 'toString' as 'test' }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, mode: 'live' }] }],
+    ['routes[0]', { ...createCommand, routes: [{ ...route, connection: 'stripe-eu-live' }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, currencies: [] }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, currencies: ['EUR', 'EUR'] }] }],
     ['routes[0]', { ...createCommand, routes: [{ ...route, currencies: ['eur'] }] }],

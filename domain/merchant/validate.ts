@@ -81,6 +81,8 @@ function invalidRoutes(routes: readonly RouteRule[]): string | undefined {
 function isRoute(route: RouteRule): boolean {
   if (!connectionPattern.test(route.connection)) return false
   if (!Object.hasOwn(prefixPatterns, route.mode)) return false
+  // A connection's name ends with its mode: live payments never go to a test account, nor test payments to a live one.
+  if (route.connection.endsWith(route.mode === 'live' ? '-test' : '-live')) return false
   const { currencies, methods, amountMinorMin, amountMinorMax, weight } = route
   if (currencies !== undefined && !(isChoice(currencies) && currencies.every(isKnownCurrency))) return false
   if (methods !== undefined && !(isChoice(methods) && methods.every(isPaymentMethod))) return false

@@ -60,13 +60,33 @@ describe('the register of PSP connections', () => {
   })
 
   test('replaces all settings of a connection: what is left out is gone', () => {
-    const settings = { secretSetting: 'SHARDPAY_NEW_TEST_KEY_FILE', merchantAccount: 'Other', url: 'http://[::1]:1' }
+    const settings = { secretSetting: 'SHARDPAY_NEW_TEST_KEY_FILE', merchantAccount: 'ShopECOM', url: 'http://[::1]:1' }
     const state = given(add(adyen), { type: 'ChangePspConnection', name: 'adyen-test', settings, ...audit })
     expect(state?.connections).toEqual([
       { name: 'adyen-test', psp: 'adyen', mode: 'test', ...settings, addedAt: 1_000, addedBy: 'ops-1' },
     ])
     const again = decide(state, { type: 'ChangePspConnection', name: 'adyen-test', settings, ...audit })
     expect(again.kind).toBe('ignored')
+  })
+
+  test('keeps the account of a connection, and its live address: operations in flight are bound to them', () => {
+    const live: PspConnection = {
+      name: 'adyen-live',
+      psp: 'adyen',
+      mode: 'live',
+      secretSetting: 'SHARDPAY_ADYEN_LIVE_API_KEY_FILE',
+      merchantAccount: 'ShopECOM',
+      url: 'https://one-checkout-live.adyenpayments.com',
+    }
+    const state = given(add(live))
+    const change = (more: Partial<PspConnection>) => {
+      const { name, psp: _psp, mode: _mode, ...settings } = { ...live, ...more }
+      return decide(state, { type: 'ChangePspConnection', name, settings, ...audit })
+    }
+    const elsewhere = { url: 'https://two-checkout-live.adyenpayments.com' }
+    expect(change(elsewhere)).toMatchObject({ rejection: { code: 'parameter_invalid', param: 'url' } })
+    expect(change({ merchantAccount: 'OtherECOM' })).toMatchObject({ rejection: { param: 'merchant_account' } })
+    expect(change({ secretSetting: 'SHARDPAY_ADYEN_LIVE_NEW_KEY_FILE' }).kind).toBe('accepted')
   })
 
   test('changes nothing that is not registered', () => {

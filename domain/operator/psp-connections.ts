@@ -24,9 +24,9 @@ export interface PspConnectionSettings {
   readonly webhookSecretSetting?: string
   /** Adyen: of the logins `user:password` that its webhooks come with, one per line. */
   readonly webhookLoginSetting?: string
-  /** Adyen: the merchant account that payments are made for. */
+  /** Adyen: the merchant account that payments are made for. Never changes. */
   readonly merchantAccount?: string
-  /** Scheme, host and port that requests go to, where it is not the PSP's own: Adyen's live address with the account's prefix, a simulator. */
+  /** Scheme, host and port that requests go to, where it is not the PSP's own: Adyen's live address with the account's prefix, a simulator. Never changes in live mode. */
   readonly url?: string
   /** Adyen: whether the account lets one authorization be captured several times. Default false. */
   readonly multicapture?: boolean
@@ -104,7 +104,7 @@ export function decide(state: PspConnections | undefined, command: PspConnection
       if (known === undefined) return rejected({ code: 'psp_connection_unknown' })
       const { psp, mode } = known
       const settings = settingsOf(command.settings)
-      const param = invalidParam({ ...settings, name, psp, mode })
+      const param = invalidParam({ ...settings, name, psp, mode }) ?? fixedParam(known, settings)
       if (param !== undefined) return rejected({ code: 'parameter_invalid', param })
       if (isSame(settingsOf(known), settings)) return { kind: 'ignored', reason: 'psp_connection_known' }
       return { kind: 'accepted', events: [{ type: 'PspConnectionChanged', name, settings, operator, reason }] }
@@ -161,6 +161,16 @@ function invalidParam(connection: PspConnection): string | undefined {
   const needsUrl = isAdyen && mode === 'live'
   if (url === undefined ? needsUrl : !urlPattern.test(url)) return 'url'
   return undefined
+}
+
+/**
+ * The request's name of the member that never changes. A PSP keeps idempotency keys and references by account, and Adyen's live
+ * keys by address: elsewhere the repeat of a request in doubt would be a second charge. A test connection may follow its
+ * simulator. That a new API key is of the same account, no process can see.
+ */
+function fixedParam(known: PspConnection, settings: PspConnectionSettings): string | undefined {
+  if (settings.merchantAccount !== known.merchantAccount) return 'merchant_account'
+  return known.mode === 'live' && settings.url !== known.url ? 'url' : undefined
 }
 
 /** Whether a connection could name this environment variable: which do, is known once the register was read. */

@@ -4,7 +4,7 @@
  */
 import { assert } from '../../runtime/assert.ts'
 import type { RowMeta } from '../decision.ts'
-import { findOperation, heldMinor, isClosed } from './derive.ts'
+import { findOperation, heldMinor, inquiriesWith, isClosed } from './derive.ts'
 import type { CallTerms, PaymentEvent } from './events.ts'
 import type { NextAction, OperationStatus } from './operations.ts'
 import { inquiryPauseMs, seenFactsMax } from './policy.ts'
@@ -144,8 +144,7 @@ export function doubted(
   meta: RowMeta,
 ): Doubt {
   const before = operation.doubt
-  // One that never came back (its node died, its answer was lost) has told nothing: it is asked again and does not count.
-  const inquiries = (before?.inquiries ?? 0) + (operation.status === 'inquiring' ? 1 : 0)
+  const inquiries = inquiriesWith(operation, event.reason)
   return {
     since: before?.since ?? meta.at,
     reason: event.reason,

@@ -1,5 +1,4 @@
 /** Every command a payment takes: from merchants (may be refused) and facts from PSPs, timers and operators (never refused). */
-import type { RequestOperation } from '../decision.ts'
 import type { Mode } from '../ids.ts'
 import type { Notice } from '../inbox/notice.ts'
 import type { PageRequest } from './history.ts'
@@ -176,13 +175,23 @@ export interface DecideResolution {
   readonly approve: boolean
 }
 
-/** Two people give back what was captured when nobody wanted it any more. */
-export interface ApproveCompensation {
-  readonly type: 'ApproveCompensation'
+/** One person wants to give back what was captured when nobody wanted it any more. Nothing happens before another has approved it. */
+export interface ProposeCompensation {
+  readonly type: 'ProposeCompensation'
   /** The capture. */
   readonly operationId: string
   readonly operator: string
+  /** In the operator's words; no personal data. */
+  readonly reason: string
+}
+
+/** Another person's word on the compensation that is proposed. */
+export interface DecideCompensation {
+  readonly type: 'DecideCompensation'
+  /** The capture. */
+  readonly operationId: string
   readonly approver: string
+  readonly approve: boolean
 }
 
 export type TimerKind =
@@ -196,6 +205,7 @@ export type TimerKind =
   | 'call_deadline'
   | 'evidence_deadline'
   | 'manual'
+  | 'compensation'
 
 /** A timer of this payment fell due. A timer that no longer applies is ignored. */
 export interface FireTimer {
@@ -223,17 +233,10 @@ export type PaymentCommand =
   | RecordNotice
   | ProposeResolution
   | DecideResolution
-  | ApproveCompensation
+  | ProposeCompensation
+  | DecideCompensation
   | FireTimer
   | RecoverOperations
-
-export const requestOperationOf: Readonly<Record<MerchantCommand['type'], RequestOperation>> = {
-  CreatePayment: 'create',
-  ConfirmPayment: 'confirm',
-  CapturePayment: 'capture',
-  CancelPayment: 'cancel',
-  RefundPayment: 'refund',
-}
 
 /** A query, not a command: answered from the actor's state, appends nothing. Refused as not found for anybody else's payment. */
 export interface ReadPayment {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { amounts, pendingReason } from './derive.ts'
+import { inquiriesMax } from './policy.ts'
 import {
   absent,
   actionRequired,
@@ -237,6 +238,58 @@ describe('rows 4 to 6: the shopper must act', () => {
     expect(effects(back)).toMatchObject([{ call: { kind: 'complete', idempotencyKey: `${attempt}:complete` } }])
     expect(when(back, { type: 'CompleteAction', attemptId: attempt, nonce }).decision?.kind).toBe('ignored')
     expect(status(given(back, says(attempt, succeeded(), { step: 'complete' })))).toBe('authorized')
+    // A late answer to the first step sends nobody away again; one to the second does.
+    expect(when(back, says(attempt, actionRequired, { source: 'inquiry' })).decision?.kind).toBe('ignored')
+    expect(status(given(back, says(attempt, actionRequired, { step: 'complete' })))).toBe('requires_action')
+  })
+
+  describe('row 5: a shopper who came back with nothing first', () => {
+    const { nonce } = payment(awaiting).attempts[0] ?? { nonce: '' }
+    const bare = { type: 'CompleteAction', attemptId: attempt, nonce } as const
+    const returned = { ...bare, redirectResult: 'from the PSP’s page' }
+    const unanswered: readonly (readonly [string, Scenario])[] = [
+      ['on its way', given(awaiting, bare)],
+      ['unknown', given(awaiting, bare, says(attempt, timedOut, { step: 'complete' }))],
+      ['asked about', fire(given(awaiting, bare, says(attempt, timedOut, { step: 'complete' })), 'inquiry', attempt)],
+    ]
+
+    test.each(unanswered)(
+      'and with the PSP’s result then is taken once more, as a request of its own: %s',
+      (_what, before) => {
+        const back = given(before, returned)
+        expect(effects(back)).toMatchObject([
+          {
+            ...{ kind: 'send', notAfter: back.now + primary.sendWithinMs },
+            call: { kind: 'complete', idempotencyKey: `${attempt}:complete2`, redirectResult: returned.redirectResult },
+          },
+        ])
+        expect(payment(back).attempts).toMatchObject([{ status: 'planned', returns: 2 }])
+        expect(payment(back).attempts[0]?.doubt).toBeUndefined()
+        for (const again of [bare, returned, { ...returned, redirectResult: 'another' }]) {
+          expect(when(back, again).decision?.kind).toBe('ignored')
+        }
+        // The answer to the first of the two may still come; it tells nothing of the second.
+        const late = given(back, says(attempt, timedOut, { step: 'complete' }))
+        expect(effects(fire(late, 'inquiry', attempt))).toMatchObject([
+          { kind: 'inquire', call: effects(back)[0]?.call },
+        ])
+        expect(status(given(late, says(attempt, succeeded(), { step: 'complete' })))).toBe('authorized')
+      },
+    )
+
+    test('is taken also where a cancel was asked for: that wins over what is found', () => {
+      const [, [, unknown] = ['', awaiting]] = unanswered
+      const found = given(unknown, cancel(), returned, says(attempt, succeeded(), { step: 'complete' }))
+      expect(effects(found)).toMatchObject([{ call: { kind: 'void' } }])
+    })
+
+    test('is not, once the outcome is known, taken by the PSP, or a person decides', () => {
+      const [, [, unknown] = ['', awaiting]] = unanswered
+      for (const outcome of [succeeded(), declined(), accepted, succeeded(100, { currency: 'USD' })]) {
+        const told = given(unknown, says(attempt, outcome, { source: 'webhook', factId: 'w' }))
+        expect(when(told, returned).decision?.kind).toBe('ignored')
+      }
+    })
   })
 
   test('row 5: a webhook completes it as well', () => {
@@ -413,6 +466,19 @@ describe('rows 9 and 10: nobody knows', () => {
   test('1.3: an inquiry that never comes back is asked again', () => {
     const inquiry = fire(unknown, 'inquiry', attempt)
     expect(timers(inquiry)).toEqual([{ kind: 'inquiry', operationId: attempt, due: inquiry.now + minute }])
+  })
+
+  test('1.3: an inquiry that was not made counts for nothing: it is made after the same pause', () => {
+    let scenario = unknown
+    for (let n = 0; n < inquiriesMax + 2; n += 1) {
+      const inquiry = fire(scenario, 'inquiry', attempt)
+      scenario = given(inquiry, says(attempt, { kind: 'unknown', reason: 'not_asked' }, { source: 'inquiry' }))
+      expect(timers(scenario)).toEqual([{ kind: 'inquiry', operationId: attempt, due: inquiry.now + 2 * second }])
+    }
+    expect(payment(scenario)).toMatchObject({ review: false, attempts: [{ doubt: { inquiries: 0 } }] })
+    const made = fire(scenario, 'inquiry', attempt)
+    const answered = given(made, says(attempt, timedOut, { source: 'inquiry' }))
+    expect(timers(answered)).toEqual([{ kind: 'inquiry', operationId: attempt, due: made.now + 4 * second }])
   })
 
   test('1.3: a call that nobody answered counts as unknown once it can no longer be on its way', () => {

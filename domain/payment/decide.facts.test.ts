@@ -12,6 +12,7 @@ import {
   dispute,
   external,
   hour,
+  minute,
   multicaptureMerchant,
   refund,
   reversal,
@@ -54,7 +55,7 @@ const raised = (scenario: Scenario) =>
 /** The first attempt is believed absent, a second one is on its way at the other PSP. */
 function fallenBack(): Scenario {
   const asked = fire(given(pending, says(attempt, timedOut)), 'inquiry', attempt)
-  return given(later(asked, day), says(attempt, absent, { source: 'inquiry' }))
+  return given(later(asked, 10 * minute), says(attempt, absent, { source: 'inquiry' }))
 }
 
 describe('row 21: disputes', () => {

@@ -12,7 +12,7 @@ import {
   create,
   day,
   declined,
-  hour,
+  minute,
   multicaptureMerchant,
   notice,
   refund,
@@ -128,6 +128,18 @@ describe('a notice of what we asked for', () => {
     expect(ignored(returned, tells('authorize', actionRequired, { operationId: attempt }))).toBe(true)
   })
 
+  test('that somebody else’s request came to nothing says nothing of ours, which the PSP has told another name for', () => {
+    const references = ['mod_9', 'pi_1']
+    const waiting = given(capturing, says(first, { ...accepted, pspReference: 'mod_1' }))
+    const refused = tells('capture', declined('soft', 'capture_refused'), { references })
+    expect(ignored(waiting, refused)).toBe(true)
+    const canceling = given(authorized, cancel())
+    const abort = given(canceling, says(idOf(canceling, 'void'), { ...accepted, pspReference: 'mod_1' }))
+    expect(ignored(abort, tells('void', declined('hard', 'void_refused'), { references }))).toBe(true)
+    const nameless = given(capturing, says(first, timedOut))
+    expect(payment(given(nameless, refused)).captures).toMatchObject([{ status: 'declined' }])
+  })
+
   test('comes days late as well as at once', () => {
     const late = later(given(pending, says(attempt, timedOut)), 3 * day)
     expect(status(given(late, tells('authorize', authorization, { operationId: attempt })))).toBe('authorized')
@@ -180,7 +192,7 @@ describe('an authorization that ended by the PSP’s clock', () => {
 
   test('and that nobody wanted any more leaves the payment’s own alone', () => {
     const asked = fire(given(pending, says(attempt, timedOut)), 'inquiry', attempt)
-    const fallen = given(later(asked, hour), says(attempt, { kind: 'absent' }, { source: 'inquiry' }))
+    const fallen = given(later(asked, 10 * minute), says(attempt, { kind: 'absent' }, { source: 'inquiry' }))
     const second = idOf(fallen, 'att', 2)
     const held = given(
       fallen,
@@ -235,6 +247,28 @@ describe('what a PSP takes back', () => {
     expect(payment(reversed).captures).toMatchObject([{ status: 'declined', decline: { code: 'reversed' } }])
     const told = tells('capture', succeeded(100, { pspReference: 'ch_1' }), { operationId: first })
     expect(ignored(reversed, told)).toBe(true)
+  })
+
+  test('before its success was told of, and made in the PSP’s own pages, never becomes a success: a person looks, once', () => {
+    const failed = { ...back, operation: 'refund', pspReference: 're_x', amountMinor: 30 } as const
+    const references = ['re_x', 'ch_1', 'pi_1']
+    const parked = given(captured, pushed(failed, { references }))
+    expect(raised(parked)).toEqual(['status_conflict'])
+    expect(ignored(parked, pushed(failed, { references }))).toBe(true)
+    expect(ignored(parked, tells('refund', succeeded(30, { pspReference: 're_x' }), { references }))).toBe(true)
+  })
+
+  test('of a refund that was found absent keeps a success that comes later still from being booked', () => {
+    const refunding = given(captured, refund(30))
+    const id = idOf(refunding, 're')
+    const asked = fire(given(refunding, says(id, timedOut)), 'inquiry', id)
+    const gone = given(later(asked, day), says(id, { kind: 'absent' }, { source: 'inquiry' }))
+    expect(payment(gone).refunds).toMatchObject([{ status: 'absent' }])
+    const failed = { ...back, operation: 'refund', pspReference: 're_1', amountMinor: 30 } as const
+    const parked = given(gone, pushed(failed, { operationId: id, references: ['re_1', 'pi_1'] }))
+    expect(payment(parked).review).toBe(true)
+    expect(ignored(parked, tells('refund', succeeded(30, { pspReference: 're_1' }), { operationId: id }))).toBe(true)
+    expect(amounts(payment(parked)).refunded).toBe(0)
   })
 
   test.each([

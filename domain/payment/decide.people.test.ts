@@ -1,6 +1,6 @@
 /** Rows 23 and 26: what two people decide. */
 import { describe, expect, test } from 'vitest'
-import type { ApproveCompensation, DecideResolution, ProposeResolution } from './commands.ts'
+import type { DecideCompensation, DecideResolution, ProposeCompensation, ProposeResolution } from './commands.ts'
 import { amounts } from './derive.ts'
 import {
   absent,
@@ -8,8 +8,10 @@ import {
   create,
   day,
   declined,
+  dispute,
   hour,
   minute,
+  multicaptureMerchant,
   refund,
   says,
   succeeded,
@@ -95,7 +97,7 @@ describe('row 26: a ruling of two people', () => {
     expect(status(given(unknown, { ...proposal, outcome: declined() }, approval))).toBe('failed')
   })
 
-  test('that nothing reached the PSP counts when nothing can reach it any more: then the next PSP is tried', () => {
+  test('that nothing reached the PSP counts when nothing can reach it any more', () => {
     const nothingThere: ProposeResolution = { ...proposal, outcome: absent }
     expect(rejection(when(unknown, nothingThere))).toEqual({ code: 'resolution_too_early' })
     const proposed = given(later(unknown, hour), nothingThere)
@@ -103,7 +105,11 @@ describe('row 26: a ruling of two people', () => {
     const repeated = given(fire(proposed, 'inquiry', attempt), says(attempt, timedOut, { source: 'inquiry' }))
     expect(rejection(when(later(repeated, hour), approval))).toEqual({ code: 'resolution_too_early' })
     const away = given(later(proposed, hour), approval)
-    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
+    expect(payment(away).attempts).toMatchObject([{ status: 'absent' }])
+    // Nobody waits for the payment any more: who has paid otherwise must not be charged by another PSP now.
+    expect(payment(away).lifecycle).toEqual({ status: 'failed', failure: { code: 'psp_unavailable' } })
+    const soon = given(later(unknown, 10 * minute), nothingThere, approval)
+    expect(payment(soon).attempts).toMatchObject([{ status: 'absent' }, { connection: 'second' }])
   })
 
   test('rejected, or withdrawn by its own proposer, makes room for another', () => {
@@ -153,37 +159,96 @@ describe('row 23: money that was taken when nobody wanted it any more', () => {
   const failed = given(pending, says(attempt, declined()))
   const late = given(failed, says(attempt, succeeded(100, { captured: true }), { source: 'webhook', factId: 'w' }))
   const taken = idOf(late, 'cap')
-  const compensation: ApproveCompensation = {
-    type: 'ApproveCompensation',
+  const proposed: ProposeCompensation = {
+    type: 'ProposeCompensation',
     operationId: taken,
     operator: 'ada',
-    approver: 'grace',
+    reason: 'the shopper has paid otherwise',
   }
+  const agreed: DecideCompensation = {
+    type: 'DecideCompensation',
+    operationId: taken,
+    approver: 'grace',
+    approve: true,
+  }
+  const waiting = (scenario: Scenario) => timers(scenario).filter(({ kind }) => kind === 'compensation')
+  const nothingLeft = { code: 'nothing_to_compensate' }
 
-  test('goes back once two people say so, in a closed status too', () => {
-    expect(rejection(when(late, { ...compensation, approver: 'ada' }))).toEqual({ code: 'second_approver_required' })
-    expect(rejection(when(late, { ...compensation, operationId: attempt }))).toEqual({ code: 'operation_unknown' })
-    const approved = given(late, compensation)
-    expect(eventTypes(approved)).toEqual(['CompensationApproved', 'RefundPlanned'])
+  test('waits for people, who are reminded every 30 days', () => {
+    expect(timers(late)).toEqual([{ kind: 'compensation', operationId: taken, due: late.now + 30 * day }])
+    const early = when(late, { type: 'FireTimer', timer: 'compensation', operationId: taken })
+    expect(early.decision?.kind).toBe('ignored')
+    const reminded = fire(late, 'compensation', taken)
+    expect(eventTypes(reminded)).toEqual(['CompensationDue', 'ReviewOpened'])
+    expect(waiting(reminded)).toEqual([{ kind: 'compensation', operationId: taken, due: reminded.now + 30 * day }])
+    expect(effects(reminded)).toEqual([])
+  })
+
+  test('goes back once one proposes it and another agrees, in a closed status too', () => {
+    const open = given(late, proposed)
+    expect(effects(open)).toEqual([])
+    expect(payment(open).captures[0]?.compensation).toEqual({
+      operator: 'ada',
+      reason: proposed.reason,
+      proposedAt: open.now,
+    })
+    const approved = given(open, agreed)
+    expect(events(approved)).toMatchObject([
+      { type: 'CompensationDecided', approver: 'grace', approved: true },
+      { type: 'RefundPlanned', captureId: taken, amountMinor: 100, cause: 'compensation' },
+    ])
     expect(effects(approved)).toMatchObject([{ kind: 'send', call: { kind: 'refund', amountMinor: 100 } }])
+    expect(waiting(approved)).toEqual([])
     const refunded = given(approved, says(idOf(approved, 're'), succeeded(100, { pspReference: 'psp_refund' })))
     expect(status(refunded)).toBe('failed')
     expect(payment(refunded).refunds).toMatchObject([{ status: 'succeeded', cause: 'compensation' }])
+    expect(timers(refunded)).toEqual([])
+  })
+
+  test('does not go back by one person’s word, nor without a proposal', () => {
+    const open = given(late, proposed)
+    const secondPerson = { code: 'second_approver_required' }
+    expect(rejection(when(late, { ...proposed, operator: '' }))).toEqual(secondPerson)
+    for (const approver of ['ada', '']) expect(rejection(when(open, { ...agreed, approver }))).toEqual(secondPerson)
+    expect(rejection(when(late, agreed))).toEqual({ code: 'no_proposal' })
+    expect(rejection(when(open, { ...proposed, operator: 'grace' }))).toEqual({ code: 'proposal_exists' })
+    for (const command of [proposed, agreed]) {
+      expect(rejection(when(open, { ...command, operationId: attempt }))).toEqual({ code: 'operation_unknown' })
+      expect(rejection(when(nothing(), command))).toEqual({ code: 'payment_not_found' })
+    }
+  })
+
+  test('stays where it is when the proposal is rejected, or withdrawn by its own proposer', () => {
+    for (const approver of ['grace', 'ada']) {
+      const rejected = given(late, proposed, { ...agreed, approver, approve: false })
+      expect(eventTypes(rejected)).toEqual(['CompensationDecided'])
+      expect(payment(rejected).captures[0]?.compensation).toBeUndefined()
+      expect(waiting(rejected)).toHaveLength(1)
+      expect(when(rejected, proposed).decision?.kind).toBe('accepted')
+    }
   })
 
   test('goes back once: not while it is on its way, nor after', () => {
-    const approved = given(late, compensation)
-    const none = { code: 'refund_exceeds_capture', availableMinor: 0 }
-    expect(rejection(when(approved, compensation))).toEqual(none)
+    const approved = given(late, proposed, agreed)
+    expect(rejection(when(approved, proposed))).toEqual(nothingLeft)
     const id = idOf(approved, 're')
-    expect(rejection(when(given(approved, says(id, succeeded(100, { pspReference: 'r' }))), compensation))).toEqual(
-      none,
-    )
-    expect(when(given(approved, says(id, declined('soft'))), compensation).decision?.kind).toBe('accepted')
+    const done = given(approved, says(id, succeeded(100, { pspReference: 'r' })))
+    expect(rejection(when(done, proposed))).toEqual(nothingLeft)
+    const failed = given(approved, says(id, declined('soft')))
+    expect(waiting(failed)).toHaveLength(1)
+    expect(when(failed, proposed).decision?.kind).toBe('accepted')
+  })
+
+  test('goes back as far as it is still there when it is approved', () => {
+    const disputed = given(late, proposed, dispute('open', { amountMinor: 40 }))
+    expect(events(given(disputed, agreed))).toMatchObject([{}, { type: 'RefundPlanned', amountMinor: 60 }])
+    const gone = given(late, proposed, dispute('open', { amountMinor: 100 }))
+    expect(rejection(when(gone, agreed))).toEqual(nothingLeft)
+    expect(eventTypes(given(gone, { ...agreed, approve: false }))).toEqual(['CompensationDecided'])
   })
 
   test('is compensated in doubt as any refund: asked about, by itself', () => {
-    const approved = given(late, compensation)
+    const approved = given(late, proposed, agreed)
     const lost = given(approved, says(idOf(approved, 're'), timedOut))
     const asked = fire(later(lost, minute), 'inquiry', idOf(approved, 're'))
     expect(effects(asked)).toMatchObject([{ kind: 'inquire', call: { kind: 'refund' } }])
@@ -191,21 +256,40 @@ describe('row 23: money that was taken when nobody wanted it any more', () => {
 
   test('of a capture that had been declined can be given back, though the merchant could not', () => {
     const capturing = given(authorized, capture())
-    const first = idOf(capturing, 'cap')
+    const operationId = idOf(capturing, 'cap')
     const surprised = given(
       capturing,
-      says(first, declined()),
-      says(first, succeeded(100, { pspReference: 'c' }), { source: 'webhook', factId: 'w' }),
+      says(operationId, declined()),
+      says(operationId, succeeded(100, { pspReference: 'c' }), { source: 'webhook', factId: 'w' }),
     )
     expect(rejection(when(surprised, refund(100)))).toMatchObject({ code: 'payment_unexpected_state' })
-    const approved = given(surprised, { ...compensation, operationId: first })
+    const approved = given(surprised, { ...proposed, operationId }, { ...agreed, operationId })
     expect(amounts(payment(approved))).toMatchObject({ captured: 100, refunding: 100, refundable: 0 })
+  })
+
+  test('by several captures goes back by each of them, once, under its own reference', () => {
+    const several = given(nothing({ merchant: multicaptureMerchant }), create(), says(attempt, succeeded()))
+    const surprised = [60, 40].reduce((scenario, amountMinor, index) => {
+      const capturing = given(scenario, capture(amountMinor, { final: false, key: `capture ${index}` }))
+      return given(capturing, says(idOf(capturing, 'cap', index + 1), declined()))
+    }, several)
+    const ids = [idOf(surprised, 'cap', 1), idOf(surprised, 'cap', 2)] as const
+    const both = given(
+      surprised,
+      says(ids[0], succeeded(60, { pspReference: 'c_1' }), { source: 'webhook', factId: 'w1' }),
+      says(ids[1], succeeded(40, { pspReference: 'c_2' }), { source: 'webhook', factId: 'w2' }),
+    )
+    const [, operationId] = ids
+    const one = given(both, { ...proposed, operationId }, { ...agreed, operationId })
+    expect(effects(one)).toMatchObject([{ call: { kind: 'refund', amountMinor: 40, captureReference: 'c_2' } }])
+    expect(waiting(one)).toMatchObject([{ operationId: ids[0] }])
+    expect(rejection(when(one, { ...proposed, operationId }))).toEqual(nothingLeft)
   })
 
   test('of a payment that its merchant can refund is the merchant’s to give back', () => {
     const capturing = given(authorized, capture())
     const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded(100, { pspReference: 'c' })))
-    const refused = rejection(when(captured, { ...compensation, operationId: idOf(captured, 'cap') }))
-    expect(refused).toMatchObject({ code: 'payment_unexpected_state', current: 'captured' })
+    expect(rejection(when(captured, { ...proposed, operationId: idOf(captured, 'cap') }))).toEqual(nothingLeft)
+    expect(waiting(captured)).toEqual([])
   })
 })

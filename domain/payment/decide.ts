@@ -7,12 +7,13 @@ import { ignored, type PaymentDecision, rejected } from './answering.ts'
 import type { PaymentCommand } from './commands.ts'
 import type { PaymentContext } from './context.ts'
 import { carryingAttempt, findOperation } from './derive.ts'
+import { dispute } from './disputes.ts'
 import { externalOperation } from './external.ts'
-import { dispute, reversal, settlementLine } from './facts.ts'
+import { reversal, settlementLine } from './facts.ts'
 import { recordNotice } from './notices.ts'
 import { outcome } from './outcome.ts'
 import { cancel, capture, completeAction, confirm, create, refund } from './requests.ts'
-import { compensate, decideResolution, propose } from './resolution.ts'
+import { decideCompensation, decideResolution, propose, proposeCompensation } from './resolution.ts'
 import type { Payment } from './state.ts'
 import { fireTimer, recover } from './time.ts'
 
@@ -56,8 +57,10 @@ export function decide(state: Payment | undefined, command: PaymentCommand, cont
       return propose(state, command, context)
     case 'DecideResolution':
       return decideResolution(state, command, context)
-    case 'ApproveCompensation':
-      return compensate(state, command, context)
+    case 'ProposeCompensation':
+      return proposeCompensation(state, command)
+    case 'DecideCompensation':
+      return decideCompensation(state, command, context)
     case 'FireTimer':
       return fireTimer(state, command, context)
     case 'RecoverOperations':
@@ -73,6 +76,7 @@ function isAnswered({ type }: PaymentCommand): boolean {
     type === 'RecordNotice' ||
     type === 'ProposeResolution' ||
     type === 'DecideResolution' ||
-    type === 'ApproveCompensation'
+    type === 'ProposeCompensation' ||
+    type === 'DecideCompensation'
   )
 }

@@ -1,7 +1,7 @@
 /** Facts about a payment that are never stored: amounts, public sub-statuses, which operation is which. */
 import type { RequestRecord } from '../decision.ts'
-import type { OperationStatus } from './operations.ts'
-import { voidRetryPausesMs } from './policy.ts'
+import type { OperationStatus, UnknownReason } from './operations.ts'
+import { remindAfterMs, voidRetryPausesMs } from './policy.ts'
 import type { Attempt, Capture, Doubt, Operation, Payment, PaymentStatus, Refund, Void } from './state.ts'
 
 /** Minor units. */
@@ -34,6 +34,15 @@ export function hasEnded(operation: { readonly status: OperationStatus }): boole
 
 export function inDoubt(operation: { readonly status: OperationStatus }): boolean {
   return operation.status === 'unknown' || operation.status === 'inquiring' || operation.status === 'manual'
+}
+
+/**
+ * Inquiries that came back without an outcome, this answer counted where it is one. An inquiry that never came back (its node died,
+ * its answer was lost) has told nothing, and one that was not made (its budget was used up) has not asked: neither counts.
+ */
+export function inquiriesWith({ status, doubt }: Operation, reason: UnknownReason): number {
+  const isAnswer = status === 'inquiring' && reason !== 'not_asked'
+  return (doubt?.inquiries ?? 0) + (isAnswer ? 1 : 0)
 }
 
 /** Whether an inquiry decided now may be the identical request again: the PSP still knows its key, and it would tell. */
@@ -193,10 +202,32 @@ export function keptMinor(state: Payment, attempt: Attempt): number {
   const captured = state.captures
     .filter(({ attemptId, status }) => attemptId === id && status === 'succeeded')
     .reduce((total, { amountMinor, reversedMinor }) => total + amountMinor - reversedMinor, 0)
-  const givenBack = state.refunds.filter(
-    (refund) => refund.attemptId === id && (!hasEnded(refund) || (refund.status === 'succeeded' && !refund.reversed)),
-  )
+  const givenBack = state.refunds.filter((refund) => refund.attemptId === id && countsAsGone(refund))
   return captured - sum(givenBack) - disputedMinor(state, attempt)
+}
+
+function countsAsGone(refund: Refund): boolean {
+  return !hasEnded(refund) || (refund.status === 'succeeded' && !refund.reversed)
+}
+
+/**
+ * Of a capture that nobody wanted any more (row 23), what is still here: two people may give it back. Nothing where the merchant can
+ * refund it: the payment is a captured one, and the capture is of the authorization that carries it.
+ */
+export function compensableMinor(state: Payment, capture: Capture): number {
+  const attempt = state.attempts.find(({ id }) => id === capture.attemptId)
+  if (attempt === undefined || capture.status !== 'succeeded') return 0
+  const { status } = state.lifecycle
+  if (!attempt.unwanted && (status === 'captured' || status === 'partially_captured')) return 0
+  const gone = state.refunds.filter((refund) => refund.captureId === capture.id && countsAsGone(refund))
+  const leftMinor = capture.amountMinor - capture.reversedMinor - sum(gone)
+  return Math.max(0, Math.min(leftMinor, keptMinor(state, attempt)))
+}
+
+/** When people are reminded that a capture waits for them; undefined where it does not. */
+export function compensationDue(state: Payment, capture: Capture): number | undefined {
+  if (compensableMinor(state, capture) === 0) return undefined
+  return (capture.remindedAt ?? capture.endedAt ?? capture.plannedAt) + remindAfterMs
 }
 
 export function pendingReason(state: Payment): PendingReason | undefined {

@@ -7,7 +7,7 @@ import { carryingAttempt, heldMinor, isVoidOurs, openCaptures, openVoid } from '
 import type { PaymentEvent } from './events.ts'
 import type { Decline } from './operations.ts'
 import { planAttempt, planVoid, remainderReleased } from './planning.ts'
-import { captureRetriesMax, captureRetryPausesMs, voidRetryPausesMs, voidsMax } from './policy.ts'
+import { captureRetriesMax, captureRetryPausesMs, fallbackWithinMs, voidRetryPausesMs, voidsMax } from './policy.ts'
 import type { Attempt, Capture, Operation, Payment, PaymentFailure, Void } from './state.ts'
 import { voidSucceeded } from './success.ts'
 
@@ -52,7 +52,7 @@ function endEvent(operation: Operation, end: End): PaymentEvent {
   }
 }
 
-/** Rows 7 and 8. A cancel that came first wins: nothing is tried any more. */
+/** Rows 7, 8 and 10. A cancel that came first wins: nothing is tried any more; nor when it is too late for that. */
 function attemptEnded(state: Payment, attempt: Attempt, end: End, context: PaymentContext): readonly PaymentEvent[] {
   const { status } = state.lifecycle
   if (status !== 'pending' && status !== 'requires_action') return []
@@ -62,7 +62,7 @@ function attemptEnded(state: Payment, attempt: Attempt, end: End, context: Payme
     return [{ type: 'PaymentFailed', failure: { code: 'action_expired' } }]
   }
   const mayGoElsewhere = end.kind !== 'declined' || end.decline.class === 'retry_elsewhere'
-  if (mayGoElsewhere) {
+  if (mayGoElsewhere && context.now < lastWantedAt(state) + fallbackWithinMs) {
     const attempts = state.attempts.map((candidate) =>
       candidate.id === attempt.id ? { ...candidate, status: end.kind } : candidate,
     )
@@ -70,6 +70,13 @@ function attemptEnded(state: Payment, attempt: Attempt, end: End, context: Payme
     if (plan !== undefined) return plan
   }
   return [{ type: 'PaymentFailed', failure: failureOf(end) }]
+}
+
+/** When somebody last asked for the payment: whoever confirmed it, or its shopper, whose return is a request of its own. */
+function lastWantedAt({ attempts }: Payment): number {
+  return Math.max(
+    ...attempts.filter(({ step }, index) => index === 0 || step === 'complete').map(({ plannedAt }) => plannedAt),
+  )
 }
 
 function failureOf(end: End): PaymentFailure {

@@ -104,8 +104,11 @@ export type PaymentEvent =
     } & OfOperation)
   /** Approved, the outcome's own events follow in the same decision. */
   | ({ readonly type: 'ResolutionDecided'; readonly approver: string; readonly approved: boolean } & OfOperation)
-  /** The refund follows in the same decision. */
-  | ({ readonly type: 'CompensationApproved'; readonly operator: string; readonly approver: string } & OfOperation)
+  | ({ readonly type: 'CompensationProposed'; readonly operator: string; readonly reason: string } & OfOperation)
+  /** Approved, the refund follows in the same decision. */
+  | ({ readonly type: 'CompensationDecided'; readonly approver: string; readonly approved: boolean } & OfOperation)
+  /** What was captured when nobody wanted it is still here: a person should look. */
+  | ({ readonly type: 'CompensationDue' } & OfOperation)
   | { readonly type: 'PaymentFailed'; readonly failure: PaymentFailure }
   | { readonly type: 'PaymentCanceled' }
   | { readonly type: 'PaymentExpired' }
@@ -137,6 +140,8 @@ export type PaymentEvent =
   | ({
       readonly type: 'RefundPlanned'
       readonly attemptId: string
+      /** The capture that it compensates. */
+      readonly captureId?: string
       readonly amountMinor: number
       readonly cause: OperationCause
       readonly reason?: RefundReason

@@ -96,6 +96,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         quietUntil: meta.at + (attempt.quietUntil - attempt.plannedAt),
         action: undefined,
         actionBy: undefined,
+        doubt: undefined,
       }))
       const { redirectResult: _former, ...rest } = next
       return moved({ ...rest, ...event.private }, { status: 'pending' })
@@ -158,8 +159,15 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
       return changeOperation(state, event.operationId, {
         doubt: changed(doubtOf(state, event.operationId), { proposal: undefined }),
       })
-    case 'CompensationApproved':
-      return state
+    case 'CompensationProposed': {
+      const { operationId, operator, reason } = event
+      const compensation = { operator, reason, proposedAt: meta.at }
+      return mapCaptures(state, operationId, (capture) => ({ ...capture, compensation }))
+    }
+    case 'CompensationDecided':
+      return mapCaptures(state, event.operationId, (capture) => changed(capture, { compensation: undefined }))
+    case 'CompensationDue':
+      return mapCaptures(state, event.operationId, (capture) => ({ ...capture, remindedAt: meta.at }))
     case 'PaymentFailed':
       return moved(state, { status: 'failed', failure: event.failure })
     case 'PaymentCanceled':
@@ -244,8 +252,10 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
     }
     case 'RefundPlanned': {
       const reference = state.captures.find(
-        ({ attemptId, status, pspReference }) =>
-          attemptId === event.attemptId && status === 'succeeded' && pspReference !== undefined,
+        ({ id, attemptId, status, pspReference }) =>
+          (event.captureId === undefined ? attemptId === event.attemptId : id === event.captureId) &&
+          status === 'succeeded' &&
+          pspReference !== undefined,
       )?.pspReference
       const refund: Refund = {
         ...planned('refund', event, meta),
@@ -253,6 +263,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         kind: 'refund',
         amountMinor: event.amountMinor,
         attemptId: event.attemptId,
+        ...(event.captureId !== undefined && { captureId: event.captureId }),
         reversed: false,
         ...(event.reason !== undefined && { reason: event.reason }),
       }

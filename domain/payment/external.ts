@@ -8,6 +8,7 @@ import type { RecordExternalOperation } from './commands.ts'
 import type { PaymentContext } from './context.ts'
 import { carryingAttempt, heldMinor, keptMinor, openCaptures, operationsOf } from './derive.ts'
 import type { PaymentEvent } from './events.ts'
+import { isTakenBack } from './late.ts'
 import { planCapture, planRefund, remainderReleased } from './planning.ts'
 import type { Attempt, Payment } from './state.ts'
 import { overRefunded } from './success.ts'
@@ -30,6 +31,7 @@ export function externalOperation(
     (operation) => operation.kind === kind && operation.pspReference === pspReference,
   )
   if (isKnown) return ignored('the operation is one of ours')
+  if (isTakenBack(state, done)) return ignored('it was taken back')
   const recorded: PaymentEvent = {
     type: 'ExternalOperationRecorded',
     kind,

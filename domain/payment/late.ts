@@ -13,6 +13,15 @@ type Success = Extract<OperationOutcome, { kind: 'succeeded' }>
 /** Code of an operation whose reversal came before its success was known. */
 export const reversedBeforeKnown = 'reversed'
 
+/** Under this name the payment remembers a reversal whose success nobody knows: told of later, that is not believed any more. */
+export function reversalOf(pspReference: string, amountMinor: number): string {
+  return `reversed ${pspReference} ${amountMinor}`
+}
+
+export function isTakenBack({ seenFacts }: Payment, success: Pick<Success, 'pspReference' | 'amountMinor'>): boolean {
+  return seenFacts.includes(reversalOf(success.pspReference, success.amountMinor))
+}
+
 /**
  * Row 23: it succeeded after it had ended otherwise. The money is real, so it is recorded; the status stays. A hold is voided
  * at once; what was captured goes back only after approval.

@@ -12,8 +12,9 @@ import { ignored, type PaymentDecision, rejected } from './answering.ts'
 import type { RecordNotice } from './commands.ts'
 import type { PaymentContext } from './context.ts'
 import { hasEnded, operationsOf } from './derive.ts'
+import { dispute } from './disputes.ts'
 import { externalOperation } from './external.ts'
-import { dispute, reversal } from './facts.ts'
+import { reversal } from './facts.ts'
 import type { OperationKind } from './operations.ts'
 import { outcome } from './outcome.ts'
 import type { Attempt, Operation, Payment } from './state.ts'
@@ -46,7 +47,7 @@ export function recordNotice(
     case 'outcome':
       return outcomeTold(state, about, fact.operation, fact.outcome, context)
     case 'reversal': {
-      const operation = operationOf(about, fact.operation, context)
+      const operation = operationOf(about, fact.operation, false, context)
       const operationId = operation?.id ?? attempt.id
       return reversal(state, { ...fact, type: 'RecordReversal', operationId, factId }, context)
     }
@@ -69,7 +70,7 @@ function outcomeTold(
   told: NoticeOutcome,
   context: PaymentContext,
 ): PaymentDecision {
-  const operation = operationOf(about, kind, context)
+  const operation = operationOf(about, kind, told.kind === 'succeeded', context)
   if (operation !== undefined) {
     const fact = { outcome: withoutEcho(told), source: 'webhook', firstSend: false, factId: about.factId } as const
     return outcome(state, operation, fact, context)
@@ -100,7 +101,12 @@ function letGo(
 }
 
 /** The operation of a kind that the notice is about: by our id, else by the PSP's references, else because it can be no other. */
-function operationOf(about: About, kind: OperationKind, context: PaymentContext): Operation | undefined {
+function operationOf(
+  about: About,
+  kind: OperationKind,
+  isSuccess: boolean,
+  context: PaymentContext,
+): Operation | undefined {
   const { operations, subject, references, attempt } = about
   if (kind === 'authorize') return attempt
   const candidates = operations.filter((operation) => operation.kind === kind && isOn(operation, attempt))
@@ -112,13 +118,16 @@ function operationOf(about: About, kind: OperationKind, context: PaymentContext)
   const found = its.find(isOpen) ?? its.find(hasSucceeded) ?? its.at(-1)
   if (found !== undefined) return found
   // Where the PSP calls it by the authorization's name, or by one that nobody has heard yet. All that is held is given back
-  // once, and where an authorization takes one capture it is captured once: whoever did it, that is what we wait for.
+  // once, and where an authorization takes one capture it is captured once: whoever did it, that is what we wait for. Not so
+  // what came to nothing: it may be somebody else's request where the PSP has told another name for ours.
   const shared = references.filter((reference) => reference === attempt.pspReference).flatMap(known)
   const isOnlyOne = kind === 'void' || (kind === 'capture' && isSingleCapture(attempt, context))
   return (
     shared.find(isOpen) ??
     shared.find(hasSucceeded) ??
-    (isOnlyOne ? candidates.find(isOpen) : undefined) ??
+    (isOnlyOne
+      ? candidates.find((each) => isOpen(each) && (isSuccess || each.pspReference === undefined))
+      : undefined) ??
     shared.at(-1)
   )
 }

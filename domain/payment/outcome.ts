@@ -9,10 +9,10 @@ import { unreachable } from '../../runtime/assert.ts'
 import { accepted, ignored, type PaymentDecision } from './answering.ts'
 import type { FactSource } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { absentFrom, hasEnded, inDoubt } from './derive.ts'
+import { absentFrom, hasEnded, inDoubt, inquiriesWith } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { PaymentEvent } from './events.ts'
-import { contradicted, late, reversedBeforeKnown } from './late.ts'
+import { contradicted, isTakenBack, late, reversedBeforeKnown } from './late.ts'
 import type { OperationOutcome, UnknownReason } from './operations.ts'
 import { planVoid } from './planning.ts'
 import { inquiriesMax } from './policy.ts'
@@ -23,6 +23,8 @@ export interface Fact {
   readonly outcome: OperationOutcome
   readonly source: FactSource
   readonly firstSend: boolean
+  /** Which step of an authorization it answers, where it is an answer. */
+  readonly step?: 'authorize' | 'complete'
   readonly askedAt?: number
   readonly factId?: string
 }
@@ -61,8 +63,8 @@ function requiresAction(
 ): PaymentDecision {
   if (operation.kind !== 'authorize') return unknown(operation, { kind: 'unknown', reason: 'unreadable_answer' })
   if (operation.status === 'requires_action') return ignored('the action is known')
-  // A webhook may be late: another action is asked for by the answer to what the shopper brought back.
-  if (fact.source === 'webhook' && operation.step === 'complete') return ignored('the shopper has acted')
+  // Webhooks and answers to the first step may be late: another action is asked for by the answer to what the shopper brought.
+  if (operation.step === 'complete' && fact.step !== 'complete') return ignored('the shopper has acted')
   const aborting = state.voids.some(({ attemptId, status }) => attemptId === operation.id && !hasEnded({ status }))
   if (aborting) return ignored('the attempt is being aborted')
   const required: PaymentEvent = { type: 'ActionRequired', operationId: operation.id, pspReference, action }
@@ -156,8 +158,7 @@ export function unknown(
     ...(found.repeatIsUseless === true && { repeatIsUseless: true as const }),
     ...(found.pspReference !== undefined && { pspReference: found.pspReference }),
   }
-  const answered = (operation.doubt?.inquiries ?? 0) + (operation.status === 'inquiring' ? 1 : 0)
-  if (answered < inquiriesMax) return accepted(event)
+  if (inquiriesWith(operation, found.reason) < inquiriesMax) return accepted(event)
   return accepted(event, { type: 'ManualNeeded', operationId }, { type: 'ReviewOpened', reason: 'outcome_unknown' })
 }
 
@@ -168,7 +169,9 @@ function afterTheEnd(state: Payment, operation: Operation, fact: Fact, context: 
   switch (said.kind) {
     case 'succeeded':
       // Its reversal overtook it.
-      if (operation.decline?.code === reversedBeforeKnown) return ignored('the success was taken back')
+      if (operation.decline?.code === reversedBeforeKnown || isTakenBack(state, said)) {
+        return ignored('the success was taken back')
+      }
       if (operation.status === 'succeeded') return contradicted(state, operation, said, factId)
       if (!echoes(state, operation, said)) return held(state, operation, fact)
       return accepted(...late(state, operation, said, factId, context))

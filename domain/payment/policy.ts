@@ -12,6 +12,11 @@ export const confirmWithinMs = 24 * hour
 export const actWithinMs = hour
 /** Authorization attempts of one payment, fallbacks included. */
 export const attemptsMax = 4
+/**
+ * The next route is tried this long after the payment was confirmed, or its shopper came back last. Later nobody waits for
+ * it any more, and who may have paid otherwise meanwhile would be charged without being asked.
+ */
+export const fallbackWithinMs = 15 * minute
 export const refundsMax = 100
 export const capturesMax = 100
 /** Tries of an automatic capture after its first failure. */

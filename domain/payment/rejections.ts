@@ -34,6 +34,8 @@ export type PaymentRejection =
   | { readonly code: 'evidence_required' }
   | { readonly code: 'proposal_exists' }
   | { readonly code: 'no_proposal' }
+  /** The merchant can refund the capture, or what it took has gone back or is on its way. */
+  | { readonly code: 'nothing_to_compensate' }
   /** The request might have reached the PSP after it was looked for there: it cannot be ruled absent by that. */
   | { readonly code: 'resolution_too_early' }
   /** A notice whose connection or references are none of this payment's. */

@@ -30,7 +30,7 @@ import type { PaymentEvent, PrivateDetails } from './events.ts'
 import { planAttempt, planCapture, planRefund, planVoid, remainderReleased } from './planning.ts'
 import { capturesMax, refundsMax, voidsMax } from './policy.ts'
 import type { PaymentRejection } from './rejections.ts'
-import type { Payment } from './state.ts'
+import type { Attempt, Payment } from './state.ts'
 
 /** Row 1, and 2 where it is confirmed at once. */
 export function create(state: Payment | undefined, command: CreatePayment, context: PaymentContext): PaymentDecision {
@@ -202,20 +202,31 @@ export function refund(state: Payment | undefined, command: RefundPayment, conte
   })
 }
 
-/** Row 5: the shopper came back. */
+/**
+ * Row 5: the shopper came back. Where the first to come had nothing from the PSP's page, and the answer to it is not known, whoever
+ * brings it later is taken once more: without it some PSPs cannot be asked. A cancel that came meanwhile wins over what is found.
+ */
 export function completeAction(state: Payment | undefined, command: CompleteAction): PaymentDecision {
   const attempt = state?.attempts.find(({ id }) => id === command.attemptId)
   if (state === undefined || attempt === undefined || attempt.nonce !== command.nonce) {
     return rejected({ code: 'action_nonce_mismatch' })
   }
-  const waits = state.lifecycle.status === 'requires_action' && attempt.id === latestAttempt(state)?.id
-  if (!waits || attempt.status !== 'requires_action') return ignored('the shopper came back before')
   const { redirectResult } = command
+  const waits = state.lifecycle.status === 'requires_action' && attempt.status === 'requires_action'
+  const brings = redirectResult !== undefined && wantsRedirectResult(state, attempt)
+  if (attempt.id !== latestAttempt(state)?.id || (!waits && !brings)) return ignored('the shopper came back before')
   return accepted({
     type: 'ActionCompleted',
     operationId: attempt.id,
     ...(redirectResult !== undefined && { private: { redirectResult } }),
   })
+}
+
+/** The second step was begun without what the shopper had to bring, nobody knows what came of it, and no abort was tried. */
+function wantsRedirectResult({ redirectResult, voids }: Payment, { id, step, status }: Attempt): boolean {
+  const isUnanswered = status === 'planned' || status === 'unknown' || status === 'inquiring'
+  const isAborted = voids.some(({ attemptId }) => attemptId === id)
+  return step === 'complete' && redirectResult === undefined && isUnanswered && !isAborted
 }
 
 function onOwnPayment(

@@ -1,18 +1,19 @@
 /**
  * Row 26, and the end of row 23: what the machine must not decide by itself, two people do. One proposes what became of an
- * operation and shows evidence, another approves; or both give back what was captured when nobody wanted it any more.
+ * operation and shows evidence, another approves; or one wants to give back what was captured when nobody wanted it any more,
+ * and another agrees.
  *
- * A ruling changes nothing before it is approved, and then it is checked anew: facts that came between the two words win.
+ * A proposal changes nothing before it is approved, and then it is checked anew: facts that came between the two words win.
  */
 import { accepted, type PaymentDecision, rejected } from './answering.ts'
-import type { ApproveCompensation, DecideResolution, ProposeResolution } from './commands.ts'
+import type { DecideCompensation, DecideResolution, ProposeCompensation, ProposeResolution } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { absentFrom, findOperation, inDoubt, keptMinor } from './derive.ts'
+import { absentFrom, compensableMinor, findOperation, inDoubt } from './derive.ts'
 import { endedOtherwise } from './endings.ts'
 import type { RuledOutcome } from './operations.ts'
 import { planRefund } from './planning.ts'
 import { refundsMax } from './policy.ts'
-import type { Operation, Payment } from './state.ts'
+import type { Capture, Operation, Payment, Proposal } from './state.ts'
 import { echoes, succeeded } from './success.ts'
 
 export function propose(state: Payment, command: ProposeResolution, context: PaymentContext): PaymentDecision {
@@ -35,10 +36,7 @@ export function decideResolution(state: Payment, command: DecideResolution, cont
   if (operation === undefined || !inDoubt(operation)) return rejected({ code: 'operation_unknown' })
   const proposal = operation.doubt?.proposal
   if (proposal === undefined) return rejected({ code: 'no_proposal' })
-  // Whoever proposed may withdraw it, but not approve it.
-  if (approver === '' || (approve && approver === proposal.operator)) {
-    return rejected({ code: 'second_approver_required' })
-  }
+  if (!mayDecide(command, proposal)) return rejected({ code: 'second_approver_required' })
   if (!approve) return accepted({ type: 'ResolutionDecided', operationId, approver, approved: false })
   const { outcome } = proposal
   if (isTooEarly(operation, outcome, proposal.proposedAt)) return rejected({ code: 'resolution_too_early' })
@@ -54,22 +52,46 @@ function isTooEarly(operation: Operation, outcome: RuledOutcome, lookedAt: numbe
   return outcome.kind === 'absent' && lookedAt < absentFrom(operation)
 }
 
-/** Only where no merchant can refund it: the capture's payment never was, or is no longer, a captured one. */
-export function compensate(state: Payment, command: ApproveCompensation, context: PaymentContext): PaymentDecision {
-  const { operationId, operator, approver } = command
-  const capture = state.captures.find(({ id }) => id === operationId)
+/** What there is to give back is looked at anew when it is approved: it is that which goes. */
+export function proposeCompensation(state: Payment, command: ProposeCompensation): PaymentDecision {
+  const { operationId, operator, reason } = command
+  const capture = takenCapture(state, operationId)
+  if (capture === undefined) return rejected({ code: 'operation_unknown' })
+  if (operator === '') return rejected({ code: 'second_approver_required' })
+  if (capture.compensation !== undefined) return rejected({ code: 'proposal_exists' })
+  if (compensableMinor(state, capture) === 0) return rejected({ code: 'nothing_to_compensate' })
+  return accepted({ type: 'CompensationProposed', operationId, operator, reason })
+}
+
+export function decideCompensation(
+  state: Payment,
+  command: DecideCompensation,
+  context: PaymentContext,
+): PaymentDecision {
+  const { operationId, approver, approve } = command
+  const capture = takenCapture(state, operationId)
   const attempt = state.attempts.find(({ id }) => id === capture?.attemptId)
-  if (capture?.status !== 'succeeded' || attempt === undefined) return rejected({ code: 'operation_unknown' })
-  if (operator === '' || approver === '' || operator === approver) return rejected({ code: 'second_approver_required' })
-  const { status } = state.lifecycle
-  if (!attempt.unwanted && (status === 'captured' || status === 'partially_captured')) {
-    return rejected({ code: 'payment_unexpected_state', current: status, allowed: ['canceled', 'expired', 'failed'] })
-  }
-  const amountMinor = Math.min(capture.amountMinor - capture.reversedMinor, keptMinor(state, attempt))
-  if (amountMinor <= 0) return rejected({ code: 'refund_exceeds_capture', availableMinor: 0 })
+  if (capture === undefined || attempt === undefined) return rejected({ code: 'operation_unknown' })
+  const proposal = capture.compensation
+  if (proposal === undefined) return rejected({ code: 'no_proposal' })
+  if (!mayDecide(command, proposal)) return rejected({ code: 'second_approver_required' })
+  const decided = { type: 'CompensationDecided', operationId, approver, approved: approve } as const
+  if (!approve) return accepted(decided)
+  const amountMinor = compensableMinor(state, capture)
+  if (amountMinor === 0) return rejected({ code: 'nothing_to_compensate' })
   if (state.refunds.length >= refundsMax) return rejected({ code: 'refund_limit_reached', limit: refundsMax })
-  return accepted(
-    { type: 'CompensationApproved', operationId, operator, approver },
-    planRefund(state, attempt, amountMinor, 'compensation', context),
-  )
+  const plan = planRefund(state, attempt, amountMinor, 'compensation', context)
+  return accepted(decided, { ...plan, captureId: operationId })
+}
+
+function takenCapture({ captures }: Payment, operationId: string): Capture | undefined {
+  return captures.find(({ id, status }) => id === operationId && status === 'succeeded')
+}
+
+/** Whoever proposed may withdraw it, but not approve it. */
+function mayDecide(
+  { approver, approve }: Pick<DecideResolution, 'approver' | 'approve'>,
+  { operator }: Pick<Proposal, 'operator'>,
+): boolean {
+  return approver !== '' && !(approve && approver === operator)
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MerchantConfiguration, RouteRule } from '../merchant/state.ts'
 import type { ConnectionProfile, DeclineClass, OperationOutcome, PaymentMethod } from './operations.ts'
+import { fallbackWithinMs } from './policy.ts'
 import {
   absent,
   accepted,
@@ -9,7 +10,6 @@ import {
   create,
   declined,
   fallback,
-  hour,
   merchant,
   minute,
   notSent,
@@ -174,7 +174,7 @@ describe('another PSP is tried', () => {
     ['after proof that nothing was sent', begun, says(attempt, notSent)],
     [
       'after an inquiry found nothing, once nothing can be on its way',
-      later(asked, hour),
+      later(asked, 10 * minute),
       says(attempt, absent, { source: 'inquiry' }),
     ],
   ])('%s', (_name, before, command) => {
@@ -188,6 +188,30 @@ describe('another PSP is tried', () => {
     const soon = later(asked, minute)
     const early = when(soon, says(attempt, outcome, { source: 'inquiry', askedAt: soon.now }))
     expect(chosen(early)).toBeUndefined()
+  })
+
+  test('never once nobody waits for it any more, and the payment fails instead: 15 minutes after it was confirmed', () => {
+    const at = (now: number) => ({ ...asked, now: begun.now + now })
+    const gone = says(attempt, absent, { source: 'inquiry' })
+    expect(chosen(when(at(fallbackWithinMs - 1), gone))).toBe('second')
+    const refused = declined('retry_elsewhere')
+    for (const [said, code] of [
+      [gone, 'psp_unavailable'],
+      [says(attempt, refused, { source: 'webhook', factId: 'f' }), 'card_declined'],
+    ] as const) {
+      const late = when(at(fallbackWithinMs), said)
+      expect(chosen(late)).toBeUndefined()
+      expect(payment(late).lifecycle).toMatchObject({ status: 'failed', failure: { code } })
+    }
+  })
+
+  test('after its shopper came back the 15 minutes begin anew', () => {
+    const awaiting = given(begun, says(attempt, actionRequired))
+    const { nonce } = payment(awaiting).attempts[0] ?? { nonce: '' }
+    const back = given(later(awaiting, 50 * minute), { type: 'CompleteAction', attemptId: attempt, nonce })
+    const refused = says(attempt, declined('retry_elsewhere'), { step: 'complete' })
+    expect(chosen(when(later(back, minute), refused))).toBe('second')
+    expect(chosen(when(later(back, fallbackWithinMs), refused))).toBeUndefined()
   })
 
   test('never because a repeat, a webhook or an inquiry says that nothing was sent', () => {

@@ -145,6 +145,17 @@ export interface Capture extends OperationBase {
   readonly final: boolean
   /** Minor units taken back by the PSP after success. */
   readonly reversedMinor: number
+  /** Somebody wants to give it back, and a second person has to agree. */
+  readonly compensation?: CompensationProposal
+  /** When people were last reminded that it waits for them. */
+  readonly remindedAt?: number
+}
+
+export interface CompensationProposal {
+  readonly operator: string
+  readonly reason: string
+  /** Unix milliseconds. */
+  readonly proposedAt: number
 }
 
 export interface Void extends OperationBase {
@@ -157,6 +168,8 @@ export interface Void extends OperationBase {
 export interface Refund extends OperationBase {
   readonly kind: 'refund'
   readonly attemptId: string
+  /** The capture that it compensates, where nobody wanted that. */
+  readonly captureId?: string
   /** The capture's that is given back, as known when the refund was planned: its request never changes. */
   readonly captureReference?: string
   readonly reason?: RefundReason

@@ -5,7 +5,16 @@
 import { accepted, ignored, type PaymentDecision } from './answering.ts'
 import type { FireTimer } from './commands.ts'
 import type { PaymentContext } from './context.ts'
-import { carryingAttempt, findOperation, heldMinor, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
+import {
+  carryingAttempt,
+  compensationDue,
+  findOperation,
+  heldMinor,
+  openCaptures,
+  openVoid,
+  operationsOf,
+  voidRetry,
+} from './derive.ts'
 import type { PaymentEvent } from './events.ts'
 import { planCapture, planVoid } from './planning.ts'
 import { callMarginMs, inquiriesMax } from './policy.ts'
@@ -55,6 +64,15 @@ export function fireTimer(state: Payment, command: FireTimer, context: PaymentCo
       const dispute = state.disputes.find(({ id }) => id === command.operationId)
       if (dispute?.evidenceBy === undefined || now < dispute.evidenceBy) return early
       return accepted({ type: 'DisputeEvidenceDue', disputeId: dispute.id })
+    }
+    case 'compensation': {
+      const capture = state.captures.find(({ id }) => id === command.operationId)
+      const due = capture && compensationDue(state, capture)
+      if (capture === undefined || due === undefined || now < due) return early
+      return accepted(
+        { type: 'CompensationDue', operationId: capture.id },
+        { type: 'ReviewOpened', reason: 'late_success' },
+      )
     }
     case 'inquiry':
     case 'accepted_deadline':

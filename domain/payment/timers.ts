@@ -1,9 +1,9 @@
 /**
  * The wake-ups a payment wants. They are also the list of its open operations: every operation that has not ended has one,
  * those that wait for the shopper aside, whose deadline is the payment's. Firing one always changes the state, so that none
- * fires for ever; one of an operation that waits for people fires every 30 days.
+ * fires for ever; one of what waits for people fires every 30 days.
  */
-import { isClosed, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
+import { compensationDue, isClosed, openCaptures, openVoid, operationsOf, voidRetry } from './derive.ts'
 import type { PaymentTimer } from './effects.ts'
 import { callMarginMs } from './policy.ts'
 import type { Operation, Payment } from './state.ts'
@@ -16,6 +16,10 @@ export function timersOf(state: Payment): readonly PaymentTimer[] {
   }
   for (const { id, evidenceBy } of state.disputes) {
     if (evidenceBy !== undefined) timers.push({ kind: 'evidence_deadline', operationId: id, due: evidenceBy })
+  }
+  for (const capture of state.captures) {
+    const due = compensationDue(state, capture)
+    if (due !== undefined) timers.push({ kind: 'compensation', operationId: capture.id, due })
   }
   const retry = voidRetry(state)
   if (retry !== undefined) timers.push({ kind: 'void_retry', operationId: retry.model.id, due: retry.due })

@@ -3,6 +3,7 @@
  * wrong kind makes the whole answer unreadable instead of a wrong outcome. Unknown fields and unknown values of open sets
  * (result codes, refusal codes) pass; what they mean is `mapping.ts`'s business.
  */
+import { isFields } from '../answer-json.ts'
 
 export interface AdyenAmount {
   readonly value: number
@@ -39,23 +40,8 @@ export interface AdyenError {
   readonly pspReference: string | undefined
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
 /** A field that may be missing, and makes its answer unreadable where it is there and not what it should be. */
 type Optional<Value> = { readonly ok: true; readonly value: Value | undefined } | { readonly ok: false }
-
-/** The answer's JSON object, or undefined where it is none: HTML, half an answer, a list. */
-export function parseObject(body: Uint8Array): Fields | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(utf8.decode(body))
-  } catch {
-    return undefined // not UTF-8 or not JSON: said by the result
-  }
-  return isFields(value) ? value : undefined
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 export function readPayment(value: unknown): AdyenPayment | undefined {
   // An error is none of a payment's answers, whatever else it says.
@@ -127,10 +113,6 @@ function optional<Value>(value: unknown, read: (value: unknown) => Value | undef
   if (value === undefined || value === null) return { ok: true, value: undefined }
   const found = read(value)
   return found === undefined ? { ok: false } : { ok: true, value: found }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readReference(value: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { OperationOutcome, PspCall } from '../../domain/payment/operations.ts'
-import { adyenAnswers } from '../../test/support/adyen-description.ts'
+import { adyenAnswers } from '../../test/support/adyen-contract.ts'
 import { authorizeCall, captureCall, completeCall, refundCall, voidCall } from '../../test/support/psp-calls.ts'
 import { outcomeOfRepeat, outcomeOfSend } from './mapping.ts'
 

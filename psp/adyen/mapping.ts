@@ -24,12 +24,12 @@ import type {
   PspCall,
   UnknownReason,
 } from '../../domain/payment/operations.ts'
+import { parseObject } from '../answer-json.ts'
 import {
   type AdyenAmount,
   type AdyenError,
   type AdyenModification,
   type AdyenPayment,
-  parseObject,
   readError,
   readModification,
   readPayment,

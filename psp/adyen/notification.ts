@@ -4,7 +4,8 @@
  * Signed are eight fields of an item, joined by `:` without any escaping. Colons within a field could therefore be moved from
  * one field to its neighbour under the same signature; {@link hasOneReading} refuses every item that can be read in two ways.
  */
-import { parseJson } from '../../runtime/json.ts'
+import { parseJsonLeniently } from '../../runtime/json.ts'
+import { type Fields, isFields } from '../answer-json.ts'
 import { noticesMax } from '../webhook.ts'
 
 export interface Notification {
@@ -27,13 +28,14 @@ export interface NotificationItem {
   readonly additionalData: Fields
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
 const limits = { jsonDepthMax: 8, jsonValuesMax: 8_192 }
 
-/** The message, or undefined where it has not the form of one. Nothing of it is verified yet. */
+/**
+ * The message, or undefined where it has not the form of one. Nothing of it is verified yet. What is signed is read strictly; in what is
+ * not, an odd text or number counts as not there: a message that is refused holds up all that Adyen sends after it.
+ */
 export function readNotification(body: Buffer): Notification | undefined {
-  const json = parseJson(body, limits)
+  const json = parseJsonLeniently(body, limits)
   if (!json.ok || !isFields(json.value)) return undefined
   const { live, notificationItems } = json.value
   if ((live !== 'true' && live !== 'false') || !Array.isArray(notificationItems)) return undefined
@@ -116,8 +118,4 @@ function readAmount(value: unknown): NotificationItem['amount'] | 'malformed' {
 function readText(value: unknown): string | undefined {
   if (value === undefined || value === null) return ''
   return typeof value === 'string' ? value : undefined
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { operationIdOf } from '../../domain/ids.ts'
 import type { Notice } from '../../domain/inbox/notice.ts'
-import { adyenMessages, problemsOfAdyenMessage } from '../../test/support/adyen-description.ts'
+import { adyenMessages, problemsOfAdyenMessage } from '../../test/support/adyen-contract.ts'
 import { samplePayment } from '../../test/support/psp-calls.ts'
 import { noticesMax, webhookBytesMax, type WebhookVerdict } from '../webhook.ts'
 import { hasOneReading, type NotificationItem, signedTextOf } from './notification.ts'
@@ -131,6 +131,12 @@ describe('an authentic message', () => {
     expect(noticesOf(take(message([signed()], 'true')))[0]?.mode).toBe('live')
   })
 
+  it('whose environment somebody turned, which no signature covers, is never taken for the first copy of the real one', () => {
+    const [real, turned] = ['false', 'true'].map((live) => noticesOf(take(message([signed()], live)))[0]?.id)
+    expect(real).toBe('ShoesCOM:CAPTURE:QFQTPCQ8HXSKGK82:true')
+    expect(turned).not.toBe(real)
+  })
+
   it('is taken even where nothing can be made of it: Adyen would send nothing else before', () => {
     for (const fields of [
       { eventCode: 'SOMETHING_NEW' },
@@ -247,6 +253,42 @@ describe('a signature', () => {
     ] as const) {
       expect(refusalOf(take(message([{ ...signed(), [field]: value }]))), field).toBe('signature')
     }
+  })
+})
+
+describe('what is odd in a message', () => {
+  const odd = ['"a\\u0000"', '"\\ud83d"', '1e2', '1.0', '-0', '123456789012345678901234567890']
+  /** The message of `item` with `value`, as it is spelled, in the place of its placeholder. */
+  const spelled = (item: Item, value: string): string => message([item]).replace('"<odd>"', value)
+
+  it.each(odd)('does not hold it up where it is not signed, and is not told: %s', (value) => {
+    const [usual] = noticesOf(take(message([signed()])))
+    for (const fields of [
+      { reason: '<odd>' },
+      { paymentMethod: '<odd>' },
+      { operations: ['<odd>'] },
+      { additionalData: { cardSummary: '<odd>', 'retry.attempt1.rawResponse': { deep: ['x'] } } },
+    ]) {
+      expect(noticesOf(take(spelled(signed(fields), value)))).toEqual([usual])
+    }
+    expect(noticesOf(take(spelled(signed({ eventDate: '<odd>' }), value)))).toEqual([{ ...usual, occurredAt: 1_000 }])
+    const named = message([signed({ additionalData: { '<odd>': 'x' } })]).replace('<odd>', '\\ud83d\\u0000')
+    expect(noticesOf(take(named))).toEqual([usual])
+  })
+
+  it.each(odd)('refuses it where it is signed, or says how it is signed: %s', (value) => {
+    for (const field of ['pspReference', 'originalReference', 'merchantReference', 'eventCode', 'success']) {
+      expect(refusalOf(take(spelled({ ...signed(), [field]: '<odd>' }, value))), field).toBe('body_invalid')
+    }
+    for (const amount of [
+      { value: '<odd>', currency: 'EUR' },
+      { value: 1000, currency: '<odd>' },
+    ]) {
+      expect(refusalOf(take(spelled({ ...signed(), amount }, value)))).toBe('body_invalid')
+    }
+    const unsigned = { ...plain, additionalData: { hmacSignature: '<odd>' } }
+    expect(refusalOf(take(spelled(unsigned, value)))).toBe('signature')
+    expect(refusalOf(take(message([signed()], '<odd>').replace('"<odd>"', value)))).toBe('body_invalid')
   })
 })
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RefundReason } from '../../domain/payment/operations.ts'
-import { problemsOfAdyenRequest } from '../../test/support/adyen-description.ts'
+import { problemsOfAdyenRequest } from '../../test/support/adyen-contract.ts'
 import { authorizeCall, captureCall, completeCall, refundCall, voidCall } from '../../test/support/psp-calls.ts'
 import { type AdyenRequest, type AskableCall, basePaths, buildRequest, isLearned } from './wire.ts'
 

@@ -26,6 +26,8 @@ export const faultActions = [
   'error_500_before',
   /** Executed; answered with a server error. A stored 500 is replayed; for others a repeat gets the true answer. */
   'error_500_after',
+  /** Executed twice for one key, as a PSP with a defect would; answered for the first time. */
+  'effect_twice',
   /** Refused by the limiter, before idempotency. */
   'rate_limit_429',
   /** Refused because another request holds the object, before idempotency. */

@@ -1,10 +1,10 @@
 /**
  * What time does by itself: refunds that end in another status, holds that run out, balance transactions that are told
- * late. Each becomes new versions of records once it falls due, also after a restart, so that events tell of it.
+ * late, report runs that succeed. Each becomes new versions of records once it falls due, also after a restart, so that events tell of it.
  */
 import type { Cancel, Clock } from '../../runtime/clock.ts'
 import type { IdSource } from './ids.ts'
-import { balanceDelaySeconds, intentAt, refundCourseSeconds, type StripeRecord } from './records.ts'
+import { balanceDelaySeconds, intentAt, refundCourseSeconds, reportRunSeconds, type StripeRecord } from './records.ts'
 import type { World } from './world.ts'
 
 /** Unix seconds at which time changes this record, as things are. */
@@ -18,8 +18,11 @@ export function dueAt(record: StripeRecord, world: World): number | undefined {
       if (record.captured && record.balanceTransaction === null) return record.created + balanceDelaySeconds
       if (record.captureBefore === null || record.released) return undefined
       return world.intent(record.intent)?.status === 'requires_capture' ? record.captureBefore : undefined
+    case 'report_run':
+      return record.succeededAt === null ? record.created + reportRunSeconds : undefined
     case 'intent':
     case 'dispute':
+    case 'closed_day':
       return undefined
   }
 }
@@ -31,6 +34,7 @@ export function afterDue(record: StripeRecord, world: World, ids: IdSource): rea
   if (record.kind === 'refund') {
     return [{ ...record, course: record.course === 'succeeds_then_fails' ? 'failed' : 'succeeds' }]
   }
+  if (record.kind === 'report_run') return [{ ...record, succeededAt: at }]
   if (record.kind !== 'charge') return []
   if (record.captured && record.balanceTransaction === null) {
     return [{ ...record, balanceTransaction: ids.next('txn') }]

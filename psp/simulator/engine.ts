@@ -16,6 +16,9 @@ import { type ErrorFields, StripeFailure } from './failure.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 import type { IdSource } from './ids.ts'
 import { canonical, type FormTree, Parameters } from './parameters.ts'
+import type { ClosedDayRecord } from './records.ts'
+import type { Drift } from './reports/drift.ts'
+import type { StripeLedger } from './reports/stripe-ledger.ts'
 import { type Description, describe, type PostRoute, postRoute } from './routes.ts'
 import { Snapshot } from './snapshot.ts'
 import { newEvents, type StripeEventLog } from './stripe-events-log.ts'
@@ -55,14 +58,21 @@ export interface EngineOptions {
   readonly ids: IdSource
   readonly idempotency: IdempotencyStore
   readonly events: StripeEventLog
+  readonly ledger: StripeLedger
+  /** What is to be wrong with reports that are made now. */
+  readonly drift: () => Drift | null
   readonly clock: Clock
   /** The simulator's own address; known once it listens. */
   readonly publicUrl: () => string
 }
 
 /** Takes a line of the book into memory, at start and while running alike. */
-export function applyLine(line: BookLine, to: Pick<EngineOptions, 'world' | 'ids' | 'idempotency' | 'events'>): void {
+export function applyLine(
+  line: BookLine,
+  to: Pick<EngineOptions, 'world' | 'ids' | 'idempotency' | 'events' | 'ledger'>,
+): void {
   to.events.apply(line, to.world)
+  to.ledger.apply(line, to.world)
   to.world.apply(line.records)
   to.ids.resumeAfter(line.ids)
   if (line.answer !== undefined) {
@@ -87,6 +97,7 @@ export class Engine {
     const { world } = this.#options
     this.#courses.follow(world.charges())
     this.#courses.follow(world.refunds())
+    this.#courses.follow(world.reportRuns())
   }
 
   stop(): void {
@@ -142,6 +153,11 @@ export class Engine {
     }
   }
 
+  /** The request once more, past its key: nobody hears the answer. */
+  runAgain(request: PostRequest): void {
+    this.#run({ ...request, idempotencyKey: null }, '', undefined)
+  }
+
   /** The shopper's answer on the authentication page. False where the intent does not wait for one. */
   concludeAction(intent: string, succeeded: boolean): boolean {
     const idempotencyKey = this.#options.world.intent(intent)?.authorizedBy?.idempotencyKey ?? null
@@ -165,19 +181,27 @@ export class Engine {
    * @param idempotencyKey of the API's request that it goes back to, for the book.
    */
   change(make: (call: PersonsCall) => Change | undefined, idempotencyKey: string | null = null): Change | undefined {
-    const { world, ids, clock, publicUrl } = this.#options
-    const at = clock.now()
-    const made = make({ world, ids, idempotencyKey: null, now: seconds(at), publicUrl: publicUrl() })
+    const at = this.#options.clock.now()
+    const made = make({ ...this.#surroundings(at), idempotencyKey: null })
     if (made === undefined) return undefined
-    const requestId = ids.next('req')
+    const requestId = this.#options.ids.next('req')
     const entries = made.effects.map((effect) => entryOf(effect, at, requestId, idempotencyKey))
     this.#write({ at, requestId, key: null, entries, records: made.records })
     return made
   }
 
+  /** Ends the day of the balance that goes on, and pays it out. @param end unix seconds; default: now */
+  endDay(end?: number): ClosedDayRecord {
+    const { ledger, ids, clock } = this.#options
+    const at = clock.now()
+    const day = ledger.endedDay(ids, seconds(at), end)
+    this.#write({ at, requestId: null, key: null, entries: [], records: [day] })
+    return day
+  }
+
   #conclude(id: string): void {
     const { world, ids, clock } = this.#options
-    const record = world.charge(id) ?? world.refund(id)
+    const record = world.charge(id) ?? world.refund(id) ?? world.reportRun(id)
     const records = record === undefined ? [] : afterDue(record, world, ids)
     this.#write({ at: clock.now(), requestId: null, key: null, entries: [], records })
   }
@@ -210,7 +234,10 @@ export class Engine {
     const records = execution instanceof StripeFailure ? [] : execution.records
     this.#write({ at, requestId, key, entries, records, answer: stored })
     assert(
-      outcome.body.kind === 'error' || world.intent(outcome.body.id) || world.refund(outcome.body.id),
+      outcome.body.kind === 'error' ||
+        world.intent(outcome.body.id) ||
+        world.refund(outcome.body.id) ||
+        world.reportRun(outcome.body.id),
       'what is answered exists',
     )
     return injected === undefined
@@ -219,20 +246,21 @@ export class Engine {
   }
 
   #execute(request: PostRequest, at: number): Execution | StripeFailure {
-    const { world, ids, publicUrl } = this.#options
     try {
       return request.route.run({
-        world,
-        ids,
+        ...this.#surroundings(at),
         parameters: new Parameters(request.form),
         idempotencyKey: request.idempotencyKey,
-        now: seconds(at),
-        publicUrl: publicUrl(),
       })
     } catch (failure) {
       if (failure instanceof StripeFailure) return failure
       throw failure
     }
+  }
+
+  #surroundings(at: number): Omit<PersonsCall, 'idempotencyKey'> {
+    const { world, ids, publicUrl, ledger, drift } = this.#options
+    return { world, ids, now: seconds(at), publicUrl: publicUrl(), ledger, drift: drift() }
   }
 
   #write(parts: {

@@ -10,6 +10,8 @@ import { invalidParameter, notFound, StripeFailure } from './failure.ts'
 import type { IdSource } from './ids.ts'
 import type { Parameters } from './parameters.ts'
 import { type IntentRecord, intentAt, type StripeRecord } from './records.ts'
+import type { Drift } from './reports/drift.ts'
+import type { StripeLedger } from './reports/stripe-ledger.ts'
 import type { World } from './world.ts'
 
 export interface Call {
@@ -19,8 +21,11 @@ export interface Call {
   readonly idempotencyKey: string | null
   /** Unix seconds. */
   readonly now: number
-  /** The simulator's own address, for the authentication page. */
+  /** The simulator's own address, for the authentication page and for files. */
   readonly publicUrl: string
+  readonly ledger: StripeLedger
+  /** What is to be wrong with reports that are made now. */
+  readonly drift: Drift | null
 }
 
 /** What one effected or refused operation leaves in the book, without what every entry of the request shares. */
@@ -84,11 +89,17 @@ export function readAmount(parameters: Parameters, name: string): number | undef
 /** Currencies of which Stripe takes only multiples of its own minor unit. */
 const steps: Readonly<Record<string, number>> = { bhd: 10, jod: 10, kwd: 10, omr: 10, tnd: 10, isk: 100, ugx: 100 }
 
+/** Of how many minor units an amount of the currency is a multiple at Stripe. */
+export function currencyStep(currency: string): number {
+  return steps[currency] ?? 1
+}
+
 export function readCurrency(parameters: Parameters, amount: number): string {
   const currency = parameters.required('currency').toLowerCase()
   if (!/^[a-z]{3}$/.test(currency)) throw invalidParameter(undefined, 'Invalid currency.', 'currency')
-  if (amount % (steps[currency] ?? 1) !== 0) {
-    throw invalidParameter(undefined, `Amounts in ${currency} are multiples of ${steps[currency]}.`, 'amount')
+  const step = currencyStep(currency)
+  if (amount % step !== 0) {
+    throw invalidParameter(undefined, `Amounts in ${currency} are multiples of ${step}.`, 'amount')
   }
   return currency
 }

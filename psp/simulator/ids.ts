@@ -38,9 +38,18 @@ export class IdSource {
 
   #text(length: number, characters: string): string {
     this.#count += 1
-    const bytes = hash('sha256', `${this.#seed}:${this.#count}`, 'buffer')
-    let text = ''
-    for (const byte of bytes.subarray(0, length)) text += characters[byte % characters.length]
-    return text
+    return drawn(`${this.#seed}:${this.#count}`, length, characters)
   }
+}
+
+/** The id of something that follows from what has other ids: always the same, and no other's. */
+export function derivedId(prefix: string, ...from: readonly string[]): string {
+  return `${prefix}_3${drawn(from.join(':'), 23, alphabet)}`
+}
+
+function drawn(from: string, length: number, characters: string): string {
+  const bytes = hash('sha256', from, 'buffer')
+  let text = ''
+  for (const byte of bytes.subarray(0, length)) text += characters[byte % characters.length]
+  return text
 }

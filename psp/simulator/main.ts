@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { exitWithParent } from '../../runtime/parent.ts'
+import type { AdyenPricing } from './reports/fees.ts'
 import { startSimulator } from './simulator.ts'
 import { readWebhookConfig, type WebhookConfig } from './webhooks/endpoints.ts'
 
@@ -19,14 +20,22 @@ const { values } = parseArgs({
     seed: { type: 'string', default: env['SHARDPAY_SIMULATOR_SEED'] ?? '1' },
     webhooks: { type: 'string', default: env['SHARDPAY_SIMULATOR_WEBHOOKS'] ?? '' },
     'adyen-modification-ms': { type: 'string', default: env['SHARDPAY_SIMULATOR_ADYEN_MODIFICATION_MS'] ?? '20' },
+    'adyen-fees': { type: 'string', default: env['SHARDPAY_SIMULATOR_ADYEN_FEES'] ?? 'blended' },
+    'settlement-day-s': { type: 'string', default: env['SHARDPAY_SIMULATOR_SETTLEMENT_DAY_S'] ?? '86400' },
     'public-url': { type: 'string', default: env['SHARDPAY_SIMULATOR_PUBLIC_URL'] ?? '' },
   },
 })
 
-function wholeNumber(name: string, text: string, max: number): number {
+function wholeNumber(name: string, text: string, max: number, min = 0): number {
   const value = Number(text)
-  if (/^\d+$/.test(text) && value <= max) return value
-  console.error(`--${name} is a whole number from 0 to ${max}`)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  console.error(`--${name} is a whole number from ${min} to ${max}`)
+  process.exit(2)
+}
+
+function adyenFees(text: string): AdyenPricing {
+  if (text === 'blended' || text === 'interchange++') return text
+  console.error('--adyen-fees is blended or interchange++')
   process.exit(2)
 }
 
@@ -44,7 +53,11 @@ try {
     directory: values.book,
     port,
     host: values.host,
-    adyen: { modificationMs: wholeNumber('adyen-modification-ms', values['adyen-modification-ms'], 3_600_000) },
+    adyen: {
+      modificationMs: wholeNumber('adyen-modification-ms', values['adyen-modification-ms'], 3_600_000),
+      fees: adyenFees(values['adyen-fees']),
+    },
+    settlementDayMs: wholeNumber('settlement-day-s', values['settlement-day-s'], 86_400, 1) * 1000,
     seed: wholeNumber('seed', values.seed, 2 ** 32 - 1),
     webhooks: webhookConfig(values.webhooks),
     ...(values['public-url'] === '' ? {} : { publicUrl: values['public-url'] }),

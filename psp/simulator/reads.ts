@@ -3,20 +3,18 @@ import { renderDispute } from './disputes.ts'
 import { invalidParameter, notFound } from './failure.ts'
 import { cut, list, newestFirst, readPage, readWindow } from './paging.ts'
 import type { Parameters } from './parameters.ts'
-import {
-  type ChargeRecord,
-  type DisputeRecord,
-  type IntentRecord,
-  type RefundRecord,
-  refundStatusAt,
-} from './records.ts'
+import { type ChargeRecord, type DisputeRecord, type IntentRecord, type RefundRecord } from './records.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
+import type { CurrencyBalance, StripeLedger } from './reports/stripe-ledger.ts'
+import { renderPayout } from './reports/stripe-payouts.ts'
+import { renderReportRun } from './reports/stripe-runs.ts'
 import { type EventReads, listEvents, readEvent } from './stripe-events-reads.ts'
 import type { World } from './world.ts'
 
 export interface ReadCall {
   readonly world: World
   readonly eventReads: EventReads
+  readonly ledger: StripeLedger
   readonly parameters: Parameters
   /** Unix seconds. */
   readonly now: number
@@ -37,11 +35,17 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
       return listDisputes(call)
     case '/v1/events':
       return listEvents(call.parameters, call.eventReads)
+    case '/v1/payouts':
+      return listPayouts(call)
+    case '/v1/reporting/report_runs':
+      return listReportRuns(call)
     case '/v1/balance':
       return balance(call)
   }
   const [, collection, id] =
-    /^\/v1\/(payment_intents|charges|refunds|disputes|events)\/([A-Za-z0-9_]+)$/.exec(path) ?? []
+    /^\/v1\/(payment_intents|charges|refunds|disputes|events|payouts|reporting\/report_runs)\/([A-Za-z0-9_]+)$/.exec(
+      path,
+    ) ?? []
   if (collection === undefined || id === undefined) return undefined
   const context = contextOf(call)
   switch (collection) {
@@ -58,6 +62,14 @@ export function read(path: string, call: ReadCall): JsonObject | undefined {
     case 'disputes':
       call.parameters.finish()
       return renderDispute(call.world.dispute(id) ?? refuse('dispute', id, 'dispute'), context)
+    case 'payouts':
+      call.parameters.finish()
+      return renderPayout(
+        [...call.ledger.payouts()].find((payout) => payout.id === id) ?? refuse('payout', id, 'payout'),
+      )
+    case 'reporting/report_runs':
+      call.parameters.finish()
+      return renderReportRun(call.world.reportRun(id) ?? refuse('report_run', id, 'report_run'))
     default:
       call.parameters.finish()
       return renderRefund(call.world.refund(id) ?? refuse('refund', id, 'refund'), context)
@@ -132,6 +144,25 @@ function listDisputes(call: ReadCall): JsonObject {
   return list('/v1/disputes', cut(matching, page), (dispute: DisputeRecord) => renderDispute(dispute, context))
 }
 
+function listPayouts({ parameters, ledger }: ReadCall): JsonObject {
+  const window = readWindow(parameters)
+  const status = parameters.oneOf('status', ['pending', 'in_transit', 'paid', 'failed', 'canceled'])
+  parameters.list('expand')
+  const page = readPage(parameters)
+  parameters.finish()
+  const matching = newestFirst(ledger.payouts()).filter(({ at }) => window(at) && (status ?? 'paid') === 'paid')
+  return list('/v1/payouts', cut(matching, page), renderPayout)
+}
+
+function listReportRuns({ parameters, world }: ReadCall): JsonObject {
+  const window = readWindow(parameters)
+  parameters.list('expand')
+  const page = readPage(parameters)
+  parameters.finish()
+  const matching = newestFirst(world.reportRuns()).filter(({ created }) => window(created))
+  return list('/v1/reporting/report_runs', cut(matching, page), renderReportRun)
+}
+
 function searchIntents(call: ReadCall): JsonObject {
   const { parameters, world } = call
   const query = parameters.required('query')
@@ -165,21 +196,19 @@ function searchIntents(call: ReadCall): JsonObject {
   }
 }
 
-/** Captured less refunded, per currency; nothing is ever paid out. */
-function balance({ parameters, world, now }: ReadCall): JsonObject {
+/** What no payout has had yet, per currency, fees taken off. */
+function balance({ parameters, ledger }: ReadCall): JsonObject {
   parameters.finish()
-  const sums = new Map<string, number>()
-  for (const charge of world.charges())
-    sums.set(charge.currency, (sums.get(charge.currency) ?? 0) + charge.amountCaptured)
-  for (const refund of world.refunds()) {
-    if (refundStatusAt(refund, now) !== 'failed')
-      sums.set(refund.currency, (sums.get(refund.currency) ?? 0) - refund.amount)
-  }
-  const pending = [...sums].map(([currency, amount]) => ({ amount, currency, source_types: { card: amount } }))
+  const balances = ledger.balances()
+  const amounts = (of: (each: CurrencyBalance) => bigint): JsonObject[] =>
+    balances.map((each) => {
+      const amount = Number(of(each))
+      return { amount, currency: each.currency, source_types: { card: amount } }
+    })
   return {
     object: 'balance',
-    available: [{ amount: 0, currency: 'usd', source_types: { card: 0 } }],
+    available: amounts(({ available }) => available),
     livemode: false,
-    pending,
+    pending: amounts(({ pending }) => pending),
   }
 }

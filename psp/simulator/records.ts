@@ -5,6 +5,8 @@
  * (`courses.ts`).
  */
 
+import type { Drift } from './reports/drift.ts'
+
 export interface IntentRecord {
   readonly kind: 'intent'
   readonly id: string
@@ -135,7 +137,55 @@ export interface Movement {
   readonly at: number
 }
 
-export type StripeRecord = IntentRecord | ChargeRecord | RefundRecord | DisputeRecord
+export interface ReportRunRecord {
+  readonly kind: 'report_run'
+  readonly id: string
+  readonly created: number
+  readonly reportType: string
+  readonly parameters: ReportParameters
+  /** Null while pending. */
+  readonly succeededAt: number | null
+  readonly file: { readonly id: string; readonly url: string; readonly size: number }
+  /** How many days had ended: the report knows of no later one. */
+  readonly dayCount: number
+  /** What is wrong with it on purpose. */
+  readonly drift: Drift | null
+}
+
+export interface ReportParameters {
+  /** Unix seconds. */
+  readonly intervalStart: number
+  /** The first second that it does not have. */
+  readonly intervalEnd: number
+  /** Null: all that have a fixed name. */
+  readonly columns: readonly string[] | null
+  readonly currency: string | null
+  readonly reportingCategory: string | null
+  readonly timezone: string | null
+}
+
+/** The end of a day of the account's balance, and what was paid out of it. */
+export interface ClosedDayRecord {
+  readonly kind: 'closed_day'
+  readonly id: string
+  /** Unix seconds: the first that it does not have. */
+  readonly end: number
+  readonly payouts: readonly PayoutFact[]
+}
+
+export interface PayoutFact {
+  readonly id: string
+  readonly currency: string
+  readonly amount: number
+  readonly balanceTransaction: string
+}
+
+/** What belongs to one intent. */
+export type PaymentRecord = IntentRecord | ChargeRecord | RefundRecord | DisputeRecord
+export type StripeRecord = PaymentRecord | ReportRunRecord | ClosedDayRecord
+
+/** How long a report run is pending. */
+export const reportRunSeconds = 1
 
 /** How long a test refund stays in its first status. */
 export const refundCourseSeconds = 3

@@ -5,6 +5,7 @@ import type { Call, Execution } from './execution.ts'
 import { cancelIntent, captureIntent, createRefund } from './modifications.ts'
 import type { FormTree } from './parameters.ts'
 import type { IntentRecord } from './records.ts'
+import { createReportRun } from './reports/stripe-runs.ts'
 import type { World } from './world.ts'
 
 export interface PostRoute {
@@ -21,6 +22,7 @@ export function postRoute(path: string, form: FormTree): PostRoute | undefined {
   }
   if (path === '/v1/refunds')
     return { operation: 'refund', intent: text(form.get('payment_intent')), run: createRefund }
+  if (path === '/v1/reporting/report_runs') return { operation: null, intent: null, run: createReportRun }
   const match = /^\/v1\/payment_intents\/([A-Za-z0-9_]+)(?:\/(confirm|capture|cancel))?$/.exec(path)
   const id = match?.[1]
   if (id === undefined) return undefined

@@ -21,6 +21,11 @@ import { applyLine, Engine } from './engine.ts'
 import { IdempotencyStore } from './idempotency.ts'
 import { IdSource } from './ids.ts'
 import { addPages } from './pages.ts'
+import { addReportControls, DriftControl } from './reports/admin.ts'
+import { AdyenLedger } from './reports/adyen-ledger.ts'
+import { Daily, dayMsDefault } from './reports/daily.ts'
+import { addReportFiles } from './reports/files.ts'
+import { StripeLedger } from './reports/stripe-ledger.ts'
 import { addStripeAdmin } from './stripe-admin.ts'
 import { addStripeEdge } from './stripe-edge.ts'
 import { StripeEventLog } from './stripe-events-log.ts'
@@ -46,6 +51,8 @@ export interface SimulatorOptions {
   readonly behaviour?: readonly BehaviourRule[]
   /** Of Adyen's merchant account. */
   readonly adyen?: Partial<AdyenSettings>
+  /** How long a settlement day is, in whole seconds up to a day; default: a day, which ends at midnight UTC. */
+  readonly settlementDayMs?: number
   /** Where webhooks go. What is absent stays as it was when the book was closed; secrets are not in the book. */
   readonly webhooks?: WebhookConfig
   /** How webhooks leave; default: HTTP. */
@@ -64,6 +71,7 @@ export interface Simulator {
 
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { directory, port = 0, host = '127.0.0.1', seed = 1, clock = systemClock } = options
+  const { settlementDayMs = dayMsDefault } = options
   const world = new World()
   const ids = new IdSource(seed)
   const idempotency = new IdempotencyStore()
@@ -71,9 +79,15 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   behaviours.replace(options.behaviour ?? [])
   const outbox = new Outbox()
   const events = new StripeEventLog((event) => outbox.takeEvent(event))
-  const adyenMemory = { world: new AdyenWorld(), idempotency: new IdempotencyStore<AdyenKept>(adyenKeyLifeMs) }
+  const ledgers = { stripe: new StripeLedger(), adyen: new AdyenLedger() }
+  const stripeMemory = { world, ids, idempotency, events, ledger: ledgers.stripe }
+  const adyenMemory = {
+    world: new AdyenWorld(),
+    idempotency: new IdempotencyStore<AdyenKept>(adyenKeyLifeMs),
+    ledger: ledgers.adyen,
+  }
   const book = await Book.open(directory, (line) => {
-    applyLine(line, { world, ids, idempotency, events })
+    applyLine(line, stripeMemory)
     if (line.adyen !== undefined) applyAdyenLine(line.adyen, line.at, adyenMemory)
     for (const item of line.adyen?.notifications ?? []) outbox.takeItem(item)
     if (line.webhooks !== undefined) outbox.apply(line.webhooks)
@@ -81,9 +95,11 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   let url = ''
   const publicUrl = (): string => options.publicUrl ?? url
-  const engine = new Engine({ world, book, ids, idempotency, events, clock, publicUrl })
+  const driftControl = new DriftControl()
+  const drift = () => driftControl.current
+  const engine = new Engine({ ...stripeMemory, book, drift, clock, publicUrl })
   const settings = { ...defaultSettings, ...options.adyen }
-  const adyen = new AdyenEngine({ ...adyenMemory, book, ids, clock, settings, publicUrl })
+  const adyen = new AdyenEngine({ ...adyenMemory, book, ids, drift, clock, settings, publicUrl })
   adyen.onNotification((item) => outbox.takeItem(item))
   const sender = new WebhookSender({
     outbox,
@@ -100,8 +116,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     if (!request.url.startsWith('/_admin')) await sender.beforeAnswer()
   })
   const eventReads = { events, standing: (event: string) => outbox.standing(event) }
-  addStripeEdge(app, { engine, behaviours, world, eventReads, ids, clock })
+  addStripeEdge(app, { engine, behaviours, world, ledger: ledgers.stripe, eventReads, ids, clock })
   addAdyenEdge(app, { engine: adyen, behaviours, ids, clock })
+  addReportFiles(app, { world, ...ledgers })
   addAdmin(app, {
     book,
     behaviours,
@@ -110,6 +127,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       (admin) => addStripeAdmin(admin, { engine, world }),
       (admin) => addAdyenAdmin(admin, adyen),
       (admin) => addWebhookControls(admin, sender),
+      (admin) => addReportControls(admin, { engine, adyen, world, ledgers, drift: driftControl }),
     ],
   })
   addBookPage(app, { book, sender })
@@ -121,14 +139,30 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     book.close()
     throw error
   }
+  const days = [
+    new Daily({
+      clock,
+      dayMs: settlementDayMs,
+      openSince: () => ledgers.stripe.openSince,
+      end: (endMs) => engine.endDay(endMs / 1000),
+    }),
+    new Daily({
+      clock,
+      dayMs: settlementDayMs,
+      openSince: () => ledgers.adyen.openSince,
+      end: () => adyen.closeBatches(),
+    }),
+  ]
   engine.start()
   adyen.start()
+  for (const each of days) each.start()
   sender.configure(options.webhooks ?? {})
   return {
     url,
     adminUrl: `${url}/_admin`,
     async close() {
       await app.close()
+      for (const each of days) each.stop()
       engine.stop()
       adyen.stop()
       await sender.stop()

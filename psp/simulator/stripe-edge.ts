@@ -12,6 +12,7 @@ import type { IdSource } from './ids.ts'
 import { decodeForm, Parameters } from './parameters.ts'
 import { read } from './reads.ts'
 import { type JsonObject, renderError } from './render.ts'
+import type { StripeLedger } from './reports/stripe-ledger.ts'
 import { postRoute } from './routes.ts'
 import type { EventReads } from './stripe-events-reads.ts'
 import type { World } from './world.ts'
@@ -20,6 +21,7 @@ export interface StripeEdgeOptions {
   readonly engine: Engine
   readonly behaviours: Behaviours
   readonly world: World
+  readonly ledger: StripeLedger
   readonly eventReads: EventReads
   readonly ids: IdSource
   readonly clock: Clock
@@ -29,7 +31,7 @@ const latestVersion = '2026-10-28.endive'
 const keyLengthMax = 255
 
 export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions): void {
-  const { engine, behaviours, world, eventReads, ids, clock } = options
+  const { engine, behaviours, world, ledger, eventReads, ids, clock } = options
 
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, body)
@@ -65,7 +67,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     const answer = (): Answer => {
       const parameters = new Parameters(decodeForm(query))
       const now = Math.floor(clock.now() / 1000)
-      const body = request.method === 'GET' ? read(path, { world, eventReads, parameters, now }) : undefined
+      const body = request.method === 'GET' ? read(path, { world, ledger, eventReads, parameters, now }) : undefined
       if (body === undefined) throw unknownUrl(request.method, path)
       return { status: 200, body: JSON.stringify(body), replayed: false }
     }
@@ -97,8 +99,12 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
     return misbehave(reply, misbehaviour, {
       note: () => undefined,
       run: (injected) => {
-        if (admission.kind === 'admitted') return admission.run(injected)
-        return injected === undefined ? admission.answer : serverError(injected.status)
+        if (admission.kind === 'answered') {
+          return injected === undefined ? admission.answer : serverError(injected.status)
+        }
+        const answer = admission.run(injected)
+        if (misbehaviour.action === 'effect_twice') engine.runAgain(asked)
+        return answer
       },
     })
   }
@@ -115,6 +121,7 @@ export function addStripeEdge(app: FastifyInstance, options: StripeEdgeOptions):
       case 'reset_after':
       case 'cut_answer':
       case 'html_after':
+      case 'effect_twice':
         return answerWith(reply, misbehaviour, request.run())
       case 'error_500_after':
         return answerWith(reply, misbehaviour, request.run({ executed: true, status }))
@@ -165,7 +172,7 @@ function unreachableRun(): never {
 }
 
 /** `Authorization: Bearer sk_test_…`, or Basic with the key as user. */
-function authenticate(request: FastifyRequest): void {
+export function authenticate(request: FastifyRequest): void {
   const header = request.headers.authorization ?? ''
   const [scheme, credentials = ''] = header.split(' ')
   let key = ''
@@ -191,7 +198,7 @@ function unknownUrl(method: string, path: string): StripeFailure {
   return refusal(404, `Unrecognized request URL (${method}: ${path}).`)
 }
 
-function errorBody(fields: ErrorFields): string {
+export function errorBody(fields: ErrorFields): string {
   const body: JsonObject = renderError(fields, undefined, {
     at: 0,
     expand: [],

@@ -5,7 +5,7 @@
 import type { BookLine, LineEvent } from './book.ts'
 import type { IdSource } from './ids.ts'
 import type { StripeRecord } from './records.ts'
-import { eventsOf, evolvedScene, intentOf, sceneOf } from './stripe-events.ts'
+import { eventOfReportRun, eventsOf, evolvedScene, intentOf, sceneOf } from './stripe-events.ts'
 import type { StripeEvent } from './stripe-events-render.ts'
 import type { World } from './world.ts'
 
@@ -15,7 +15,9 @@ const keptMs = 30 * 24 * 3600 * 1000
 export function newEvents(world: World, ids: IdSource, records: readonly StripeRecord[]): readonly LineEvent[] {
   const before = sceneOf(world, intentOf(records) ?? '')
   const after = evolvedScene(before, records)
-  return after === undefined ? [] : eventsOf(before, after).map((fact) => ({ id: ids.next('evt'), ...fact }))
+  const ofPayment = after === undefined ? [] : eventsOf(before, after)
+  const ofRuns = records.flatMap((record) => (record.kind === 'report_run' ? eventOfReportRun(record) : []))
+  return [...ofPayment, ...ofRuns].map((fact) => ({ id: ids.next('evt'), ...fact }))
 }
 
 export class StripeEventLog {
@@ -32,13 +34,12 @@ export class StripeEventLog {
     if (line.events === undefined) return
     const before = sceneOf(world, intentOf(line.records) ?? '')
     const after = evolvedScene(before, line.records)
-    if (after === undefined) return
-    const { request_id: id, events } = line
+    const { request_id: id, events, records } = line
     const request = id === null ? null : { id, idempotency_key: events.idempotency_key }
+    const run = records.find((record) => record.kind === 'report_run')
     for (const fact of events.list) {
-      const event: StripeEvent = { ...fact, at: line.at, request, before, after }
-      this.#events.set(event.id, event)
-      this.#onEvent(event)
+      if (run !== undefined) this.#take({ ...fact, at: line.at, request, run })
+      else if (after !== undefined) this.#take({ ...fact, at: line.at, request, before, after })
     }
     this.#forget(line.at - keptMs)
   }
@@ -50,6 +51,11 @@ export class StripeEventLog {
   /** Oldest first. */
   all(): IterableIterator<StripeEvent> {
     return this.#events.values()
+  }
+
+  #take(event: StripeEvent): void {
+    this.#events.set(event.id, event)
+    this.#onEvent(event)
   }
 
   #forget(until: number): void {

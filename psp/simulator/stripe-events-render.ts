@@ -1,12 +1,16 @@
 /** An event in Stripe's shape: a snapshot of its object at the time of the event, the same bytes whenever it is asked for. */
 import { renderDispute } from './disputes.ts'
 import { type JsonObject, type RenderContext, renderCharge, renderIntent, renderRefund } from './render.ts'
+import type { ReportRunRecord } from './records.ts'
+import { renderReportRun } from './reports/stripe-runs.ts'
 import type { EventType, Scene } from './stripe-events.ts'
 
 /** The version of the account, which its events have. */
 export const eventApiVersion = '2026-10-28.endive'
 
-export interface StripeEvent {
+export type StripeEvent = PaymentEvent | ReportRunEvent
+
+interface EventCommon {
   readonly id: string
   readonly type: EventType
   /** The id of what it shows. */
@@ -15,24 +19,32 @@ export interface StripeEvent {
   readonly at: number
   /** What caused it; null where time did. */
   readonly request: { readonly id: string; readonly idempotency_key: string | null } | null
+}
+
+interface PaymentEvent extends EventCommon {
   readonly before: Scene | undefined
   readonly after: Scene
 }
 
+interface ReportRunEvent extends EventCommon {
+  readonly run: ReportRunRecord
+}
+
+/** Our payment id, where the event is of a payment that has one. */
+export function paymentOf(event: StripeEvent): string | null {
+  return 'run' in event ? null : (event.after.intent.metadata['payment_id'] ?? null)
+}
+
 /** @param pendingWebhooks endpoints that are still to receive it. */
 export function renderEvent(event: StripeEvent, pendingWebhooks: number): JsonObject {
-  const at = Math.floor(event.at / 1000)
-  const object = renderObject(event.after, event.object, at)
-  const previous = event.before === undefined ? undefined : renderObject(event.before, event.object, at - 1)
-  const changed =
-    previous === undefined || event.type.startsWith('payment_intent.') ? {} : difference(previous, object ?? {})
+  const { object, changed } = contentOf(event)
   return {
     id: event.id,
     object: 'event',
     api_version: eventApiVersion,
-    created: at,
+    created: Math.floor(event.at / 1000),
     data: {
-      object: object ?? {},
+      object,
       ...(Object.keys(changed).length === 0 ? {} : { previous_attributes: changed }),
     },
     livemode: false,
@@ -40,6 +52,16 @@ export function renderEvent(event: StripeEvent, pendingWebhooks: number): JsonOb
     request: event.request ?? { id: null, idempotency_key: null },
     type: event.type,
   }
+}
+
+/** What the event shows, and the attributes of it that had changed, as they were. */
+function contentOf(event: StripeEvent): { readonly object: JsonObject; readonly changed: JsonObject } {
+  if ('run' in event) return { object: renderReportRun(event.run), changed: {} }
+  const at = Math.floor(event.at / 1000)
+  const object = renderObject(event.after, event.object, at) ?? {}
+  const previous = event.before === undefined ? undefined : renderObject(event.before, event.object, at - 1)
+  const changed = previous === undefined || event.type.startsWith('payment_intent.') ? {} : difference(previous, object)
+  return { object, changed }
 }
 
 function renderObject(scene: Scene, id: string, at: number): JsonObject | undefined {

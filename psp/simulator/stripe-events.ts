@@ -2,7 +2,15 @@
  * Which events a change of records is, in Stripe's usual sequences. Pure: the records around one intent before a line of
  * the book, and after it. Nobody may rely on the order in which the events arrive.
  */
-import type { ChargeRecord, DisputeRecord, IntentRecord, RefundRecord, StripeRecord } from './records.ts'
+import type {
+  ChargeRecord,
+  DisputeRecord,
+  IntentRecord,
+  PaymentRecord,
+  RefundRecord,
+  ReportRunRecord,
+  StripeRecord,
+} from './records.ts'
 import type { World } from './world.ts'
 
 /** One intent and what hangs on it; immutable, so it is also the snapshot that an event shows. */
@@ -26,6 +34,7 @@ export type EventType =
   | `charge.${'succeeded' | 'failed' | 'captured' | 'refunded' | 'updated' | 'expired' | 'refund.updated'}`
   | `refund.${'created' | 'updated' | 'failed'}`
   | `charge.dispute.${'created' | 'funds_withdrawn' | 'updated' | 'funds_reinstated' | 'closed'}`
+  | 'reporting.report_run.succeeded'
 
 export function sceneOf(world: World, intentId: string): Scene | undefined {
   const intent = world.intent(intentId)
@@ -39,16 +48,21 @@ export function sceneOf(world: World, intentId: string): Scene | undefined {
   }
 }
 
-/** The intent that records are about: a line of the book changes one. */
+/** The intent that records are about: a line of the book changes one, or what is no payment's. */
 export function intentOf(records: readonly StripeRecord[]): string | undefined {
   const [first] = records
-  return first?.kind === 'intent' ? first.id : first?.intent
+  if (first === undefined || !isOfPayment(first)) return undefined
+  return first.kind === 'intent' ? first.id : first.intent
+}
+
+function isOfPayment(record: StripeRecord): record is PaymentRecord {
+  return record.kind !== 'report_run' && record.kind !== 'closed_day'
 }
 
 /** The scene with new versions of its records; undefined where there is still no intent. */
 export function evolvedScene(before: Scene | undefined, records: readonly StripeRecord[]): Scene | undefined {
   let scene = before
-  for (const record of records) {
+  for (const record of records.filter(isOfPayment)) {
     if (record.kind === 'intent') {
       scene =
         scene === undefined
@@ -85,6 +99,10 @@ export function eventsOf(before: Scene | undefined, after: Scene): readonly Even
   }
   if (dispute !== undefined) facts.push(...disputeEvents(before?.dispute, dispute))
   return facts
+}
+
+export function eventOfReportRun(run: ReportRunRecord): readonly EventFact[] {
+  return run.succeededAt === null ? [] : [{ type: 'reporting.report_run.succeeded', object: run.id }]
 }
 
 function intentEvents(before: Scene | undefined, after: Scene): EventFact[] {

@@ -143,6 +143,7 @@ describe('the official SDK', () => {
     for (let index = 0; index < 7; index += 1) {
       const { id } = await stripe.paymentIntents.create({
         ...fields,
+        capture_method: 'automatic',
         metadata: { operation_id: `att_${index}`, parity: String(index % 2) },
       })
       made.push(id)
@@ -163,7 +164,7 @@ describe('the official SDK', () => {
       2, 1,
     ])
     expect((await stripe.charges.list({ payment_intent: made[0] ?? '' })).data).toHaveLength(1)
-    expect((await stripe.balance.retrieve()).pending).toMatchObject([{ currency: 'usd', amount: 7 * 1999 - 3 }])
+    expect((await stripe.balance.retrieve()).pending).toMatchObject([{ currency: 'usd', amount: 7 * (1999 - 88) - 3 }])
   })
 
   it('is refused without a test key', async () => {

@@ -2,13 +2,22 @@
  * All records as they are now, with the indexes that lists and searches need. Filled from the book alone: a record gets
  * in here by {@link World.apply}, at start and while running alike.
  */
-import type { ChargeRecord, DisputeRecord, IntentRecord, RefundRecord, StripeRecord } from './records.ts'
+import type {
+  ChargeRecord,
+  DisputeRecord,
+  IntentRecord,
+  RefundRecord,
+  ReportRunRecord,
+  StripeRecord,
+} from './records.ts'
 
 export class World {
   readonly #intents = new Map<string, IntentRecord>()
   readonly #charges = new Map<string, ChargeRecord>()
   readonly #refunds = new Map<string, RefundRecord>()
   readonly #disputes = new Map<string, DisputeRecord>()
+  readonly #reportRuns = new Map<string, ReportRunRecord>()
+  readonly #reportRunOfFile = new Map<string, string>()
   readonly #chargesOfIntent = new Map<string, string[]>()
   readonly #refundsOfCharge = new Map<string, string[]>()
   /** Intents by `operation_id` and `payment_id` of their metadata, as they were made. */
@@ -32,6 +41,13 @@ export class World {
         case 'dispute':
           this.#disputes.set(record.id, record)
           break
+        case 'report_run':
+          this.#reportRuns.set(record.id, record)
+          this.#reportRunOfFile.set(record.file.id, record.id)
+          break
+        case 'closed_day':
+          // the ledger's
+          break
       }
     }
   }
@@ -50,6 +66,14 @@ export class World {
 
   refund(id: string): RefundRecord | undefined {
     return this.#refunds.get(id)
+  }
+
+  reportRun(id: string): ReportRunRecord | undefined {
+    return this.#reportRuns.get(id)
+  }
+
+  reportRunOfFile(file: string): ReportRunRecord | undefined {
+    return this.#reportRuns.get(this.#reportRunOfFile.get(file) ?? '')
   }
 
   chargesOf(intent: string): readonly ChargeRecord[] {
@@ -75,6 +99,10 @@ export class World {
 
   disputes(): IterableIterator<DisputeRecord> {
     return this.#disputes.values()
+  }
+
+  reportRuns(): IterableIterator<ReportRunRecord> {
+    return this.#reportRuns.values()
   }
 
   intentsWithMetadata(name: string, value: string): readonly IntentRecord[] {

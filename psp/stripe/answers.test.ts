@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parseObject, readError, readIntent, readPage, readRefund } from './answers.ts'
+import { parseObject } from '../answer-json.ts'
+import { readError, readIntent, readPage, readRefund } from './answers.ts'
 
 describe("Stripe's own fixtures", () => {
   const { resources } = JSON.parse(readFileSync(new URL('fixtures/stripe.fixtures.json', import.meta.url), 'utf8')) as {

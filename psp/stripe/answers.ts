@@ -3,6 +3,7 @@
  * of the wrong kind makes the whole answer unreadable instead of a wrong outcome. Unknown fields and unknown values of
  * open sets (statuses, codes) pass; what they mean is `mapping.ts`'s business.
  */
+import { isFields } from '../answer-json.ts'
 
 export interface StripeIntent {
   readonly id: string
@@ -48,21 +49,6 @@ export interface StripePage<Item> {
   readonly items: readonly Item[]
   readonly hasMore: boolean
 }
-
-export type Fields = Readonly<Record<string, unknown>>
-
-/** The answer's JSON object, or undefined where it is none: HTML, half an answer, a list. */
-export function parseObject(body: Uint8Array): Fields | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(utf8.decode(body))
-  } catch {
-    return undefined // not UTF-8 or not JSON: said by the result
-  }
-  return isFields(value) ? value : undefined
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 export function readIntent(value: unknown): StripeIntent | undefined {
   if (!isFields(value) || value['object'] !== 'payment_intent') return undefined
@@ -176,10 +162,6 @@ export function readUrl(value: unknown): string | undefined {
   if (typeof value !== 'string' || !URL.canParse(value)) return undefined
   const { protocol } = new URL(value)
   return protocol === 'https:' || protocol === 'http:' ? value : undefined
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function readId(value: unknown, prefix: string): string | undefined {

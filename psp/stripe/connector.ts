@@ -13,9 +13,10 @@
 import type { ConnectionProfile, OperationOutcome, PspCall, VoidCall } from '../../domain/payment/operations.ts'
 import { assert, unreachable } from '../../runtime/assert.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { parseObject } from '../answer-json.ts'
 import type { Connector, InquiryOptions, SendOptions } from '../connector.ts'
 import { HttpClient, type HttpLimits, type HttpResult } from '../http/client.ts'
-import { parseObject, readIntent, readPage, readRefund, type StripeIntent } from './answers.ts'
+import { readIntent, readPage, readRefund, type StripeIntent } from './answers.ts'
 import {
   outcomeOfAuthorization,
   outcomeOfCaptureRead,

@@ -3,9 +3,8 @@
  * endpoint's API version for ever: an expandable field is an id, an object or null, and a field that older or newer versions
  * lack is missing. Names of people, cards, addresses and free text are not read at all.
  */
+import { type Fields, isFields } from '../answer-json.ts'
 import {
-  type Fields,
-  isFields,
   readAmount,
   readCharge,
   readId,

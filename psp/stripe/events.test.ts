@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { operationIdOf } from '../../domain/ids.ts'
 import type { NoticeFact } from '../../domain/inbox/notice.ts'
 import type { PspCall } from '../../domain/payment/operations.ts'
-import { authorizeCall, captureCall, refundCall, voidCall } from '../../test/support/psp-calls.ts'
+import { authorizeCall, captureCall, refundCall, samplePayment, voidCall } from '../../test/support/psp-calls.ts'
 import {
   charge,
   event,
@@ -13,7 +14,7 @@ import {
   refund,
   reportRun,
 } from '../../test/support/stripe-events.ts'
-import { isFields } from './answers.ts'
+import { isFields } from '../answer-json.ts'
 import { readEvent } from './events-objects.ts'
 import { type Told, toldBy } from './events.ts'
 import { outcomeOfSend } from './mapping.ts'
@@ -118,6 +119,17 @@ describe('an authorization', () => {
       references: ['ch_1', 'pi_1'],
     })
     expect(told('charge.succeeded', bare, { key: ids.refund }).subject).toEqual({ references: ['ch_1', 'pi_1'] })
+  })
+
+  it('is known by the key of the call where somebody has written the id of another into its metadata', () => {
+    const [attempt, refunding] = [operationIdOf('att', samplePayment, 2), operationIdOf('re', samplePayment, 2)]
+    const edited = { ...ourMetadata, operation_id: attempt }
+    expect(told('charge.succeeded', charge({ metadata: edited }), { key: ids.authorize }).subject.operationId).toBe(
+      ids.authorize,
+    )
+    const refunded = refund({ metadata: { ...ourMetadata, operation_id: refunding } })
+    expect(told('refund.created', refunded, { key: ids.refund }).subject.operationId).toBe(ids.refund)
+    expect(told('refund.updated', refunded).subject.operationId).toBe(refunding)
     const foreign = charge({ metadata: { operation_id: 'order of jane@example.com' } })
     expect(told('charge.succeeded', foreign).subject).toEqual({ references: ['ch_1', 'pi_1'] })
   })

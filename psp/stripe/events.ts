@@ -160,7 +160,7 @@ function tellCancellation(event: StripeEvent, intent: EventIntent): Told | undef
 function tellRefund(event: StripeEvent): Told | undefined {
   const refund = readEventRefund(event.object)
   if (refund === undefined) return undefined
-  const operationId = ownId(refund.metadata, 're') ?? keyOf(event, 're')
+  const operationId = keyOf(event, 're') ?? ownId(refund.metadata, 're')
   if (operationId === undefined && isRelease(event, refund)) return nothing('informative')
   const about = subject(operationId, [refund.id, refund.charge, refund.intent])
   if (refund.status !== 'failed') return outcomeTold('refund', refundOf(refund), about)
@@ -213,7 +213,7 @@ function aboutAuthorization(event: StripeEvent, intent: EventIntent): NoticeSubj
 }
 
 function authorizationId(event: StripeEvent, metadata: Readonly<Record<string, string>>): string | undefined {
-  return ownId(metadata, 'att') ?? keyOf(event, 'att')
+  return keyOf(event, 'att') ?? ownId(metadata, 'att')
 }
 
 function referencesOf(intent: EventIntent): (string | undefined)[] {
@@ -232,7 +232,7 @@ function keyOf({ idempotencyKey }: StripeEvent, prefix: OperationPrefix): string
   return isOurs(idempotencyKey, prefix) ? idempotencyKey : undefined
 }
 
-/** Our operation id as the object carries it. */
+/** Our operation id as the object carries it: people can change it in Stripe's pages, so the request's key is asked first. */
 function ownId(metadata: Readonly<Record<string, string>>, prefix: OperationPrefix): string | undefined {
   const id = metadata['operation_id']
   return isOurs(id, prefix) ? id : undefined

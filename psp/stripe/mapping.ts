@@ -20,15 +20,8 @@ import type {
   VoidCall,
 } from '../../domain/payment/operations.ts'
 import { unreachable } from '../../runtime/assert.ts'
-import {
-  parseObject,
-  readError,
-  readIntent,
-  readRefund,
-  type StripeError,
-  type StripeIntent,
-  type StripeRefund,
-} from './answers.ts'
+import { parseObject } from '../answer-json.ts'
+import { readError, readIntent, readRefund, type StripeError, type StripeIntent, type StripeRefund } from './answers.ts'
 import { declineOf } from './declines.ts'
 
 export interface StripeAnswer {

@@ -133,7 +133,8 @@ const commands: { readonly [Type in AnyCommand['type']]: readonly Extract<AnyCom
     },
   ],
   DecideResolution: [{ type: 'DecideResolution', operationId: 'att_1', approver: 'b', approve: true }],
-  ApproveCompensation: [{ type: 'ApproveCompensation', operationId: 'cap_1', operator: 'a', approver: 'b' }],
+  ProposeCompensation: [{ type: 'ProposeCompensation', operationId: 'cap_1', operator: 'a', reason: 'r' }],
+  DecideCompensation: [{ type: 'DecideCompensation', operationId: 'cap_1', approver: 'b', approve: false }],
   FireTimer: [
     { type: 'FireTimer', timer: 'inquiry', operationId: 'att_1' },
     { type: 'FireTimer', timer: 'confirm_deadline' },

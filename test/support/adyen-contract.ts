@@ -1,64 +1,100 @@
-/** Adyen's published API descriptions as a judge of the simulator's answers and of its notifications. */
+/**
+ * Adyen's published API and webhook descriptions as a judge of our requests and of the simulator's answers and notifications,
+ * and as a source of Adyen's own sample messages.
+ */
 import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { AdyenNotification } from '../../psp/simulator/adyen/notification.ts'
 
-interface Content {
-  readonly content?: Readonly<Record<string, { readonly schema: object }>>
+interface Body {
+  readonly content?: Readonly<
+    Record<string, { readonly schema: { readonly $ref: string }; readonly examples?: object }>
+  >
 }
 
-interface Call {
-  readonly post: { readonly requestBody: Content; readonly responses: Readonly<Record<string, Content>> }
-}
+type Calls = Readonly<
+  Record<string, { readonly post: { readonly requestBody: Body; readonly responses: Readonly<Record<string, Body>> } }>
+>
 
 interface Description {
-  readonly paths?: Readonly<Record<string, Call>>
-  readonly webhooks?: Readonly<Record<string, Call>>
+  readonly paths?: Calls
+  readonly webhooks?: Calls
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>
+    readonly examples: Readonly<Record<string, { readonly value: unknown }>>
+  }
 }
 
-const checkout = read('adyen-checkout.openapi.json')
-const webhooks = read('adyen-webhooks.openapi.json')
-const ajv = new Ajv2020({ strict: false, allErrors: true, addUsedSchema: false, validateFormats: false })
-const checkoutId = 'https://checkout.example/openapi'
-const webhooksId = 'https://webhooks.example/openapi'
-ajv.addSchema({ $id: checkoutId, ...checkout })
-ajv.addSchema({ $id: webhooksId, ...webhooks })
+const { paths: calls = {}, ...checkout } = read('adyen-checkout.openapi.json')
+/** Real messages carry keys of `additionalData` that the description lacks, so it is taken as open. */
+const { webhooks = {}, ...notifications } = opened(read('adyen-webhooks.openapi.json'))
 
+const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, addUsedSchema: false })
+ajv.addSchema({ $id: 'https://adyen.example/checkout', ...checkout })
+ajv.addSchema({ $id: 'https://adyen.example/webhooks', ...notifications })
 const compiled = new Map<string, ValidateFunction>()
 
-/** What is wrong with an answer to a call, by its path below the version (`/payments`) and its status; empty if nothing. */
+/** What is wrong with a request's JSON, by its path below the API's base path; empty if nothing. */
+export function problemsOfAdyenRequest(path: string, value: unknown): string[] {
+  return problems('checkout', calls[templateOf(path)]?.post.requestBody, value)
+}
+
+/** What is wrong with the answer to a call, by its path below the API's base path and its status; empty if nothing. */
 export function problemsOfAdyenAnswer(path: string, status: number, value: unknown): string[] {
-  const template = Object.keys(checkout.paths ?? {}).find((candidate) =>
-    new RegExp(`^${candidate.replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
-  )
-  const schema = checkout.paths?.[template ?? '']?.post.responses[String(status)]?.content?.['application/json']?.schema
-  return schema === undefined
-    ? [`${path} is not described with status ${status}`]
-    : problems(checkoutId, `${template} ${status}`, schema, value)
+  return problems('checkout', calls[templateOf(path)]?.post.responses[String(status)], value)
 }
 
-/** What is wrong with a notification. Adyen's file closes `additionalData`, which its own messages do not keep to: left out. */
+/** What is wrong with a webhook message about `eventCode`; empty if nothing. */
+export function problemsOfAdyenMessage(eventCode: string, value: unknown): string[] {
+  return problems('webhooks', webhooks[`/${eventCode}`]?.post.requestBody, value)
+}
+
 export function problemsOfAdyenNotification(notification: AdyenNotification): string[] {
-  const { additionalData: _, ...item } = notification
-  const schema = webhooks.webhooks?.[`/${item.eventCode}`]?.post.requestBody.content?.['application/json']?.schema
-  const message = { live: 'false', notificationItems: [{ NotificationRequestItem: item }] }
-  return schema === undefined
-    ? [`${item.eventCode} is not described`]
-    : problems(webhooksId, item.eventCode, schema, message)
+  const message = { live: 'false', notificationItems: [{ NotificationRequestItem: notification }] }
+  return problemsOfAdyenMessage(notification.eventCode, message)
 }
 
-function problems(document: string, name: string, schema: object, value: unknown): string[] {
-  const validate = compiled.get(name) ?? ajv.compile(absolute(schema, document))
-  compiled.set(name, validate)
+/** Every event code that is described, with the description's own message where it has one. */
+export const adyenMessages: ReadonlyMap<string, unknown> = new Map(
+  Object.keys(webhooks).map((path) => {
+    const eventCode = path.slice(1)
+    const { examples } = notifications.components
+    const name = Object.keys(examples).find((candidate) => candidate.startsWith(`post-${eventCode}-`))
+    return [eventCode, name === undefined ? undefined : examples[name]?.value]
+  }),
+)
+
+/** The description's own answers to a call, by its template: `/payments/{paymentPspReference}/captures`. */
+export function adyenAnswers(template: string, status: number): readonly unknown[] {
+  const named = calls[template]?.post.responses[String(status)]?.content?.['application/json']?.examples ?? {}
+  return Object.values(named as Record<string, { readonly $ref: string }>).map(
+    ({ $ref }) => checkout.components.examples[$ref.split('/').at(-1) ?? '']?.value,
+  )
+}
+
+function read(file: string): Description {
+  const url = new URL(`../../psp/adyen/fixtures/${file}`, import.meta.url)
+  return JSON.parse(readFileSync(url, 'utf8')) as Description
+}
+
+function opened(description: Description): Description {
+  const schemas = Object.entries(description.components.schemas).map(([name, schema]): [string, object] =>
+    name.endsWith('AdditionalData') ? [name, { ...schema, additionalProperties: true }] : [name, schema],
+  )
+  return { ...description, components: { ...description.components, schemas: Object.fromEntries(schemas) } }
+}
+
+/** `/payments/QFQT…/captures` → `/payments/{paymentPspReference}/captures`. */
+function templateOf(path: string): string {
+  return path.replace(/^\/payments\/[^/]+\/(?=\w+$)/, '/payments/{paymentPspReference}/')
+}
+
+function problems(document: 'checkout' | 'webhooks', body: Body | undefined, value: unknown): string[] {
+  const schema = body?.content?.['application/json']?.schema
+  if (schema === undefined) return ['nothing is described']
+  const ref = `https://adyen.example/${document}${schema.$ref}`
+  const validate = compiled.get(ref) ?? ajv.compile({ $ref: ref })
+  compiled.set(ref, validate)
   validate(value)
   return (validate.errors ?? []).map(({ instancePath, message = '' }) => `${instancePath} ${message}`)
-}
-
-/** References within a document, so that they can be followed from outside of it. */
-function absolute(schema: object, document: string): object {
-  return JSON.parse(JSON.stringify(schema).replaceAll('"#/', `"${document}#/`)) as object
-}
-
-function read(name: string): Description {
-  return JSON.parse(readFileSync(new URL(`../../psp/adyen/fixtures/${name}`, import.meta.url), 'utf8')) as Description
 }

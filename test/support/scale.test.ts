@@ -26,6 +26,7 @@ test('the full form names every number in the environment, and keeps what is set
     SHARDPAY_FAULT_ROUNDS: '9',
     SHARDPAY_RACE_ROUNDS: '100',
     SHARDPAY_SIMULATION_SEEDS: '10000',
+    SHARDPAY_STORM_PAYMENTS: '10000',
     SHARDPAY_FUZZ_CASES: '100000',
     SHARDPAY_DUPLICATE_SENDS: '50',
   })

@@ -19,6 +19,8 @@ export const scales = {
   fuzzCases: { variable: 'SHARDPAY_FUZZ_CASES', short: 2_000, full: 100_000 },
   /** Histories of the simulated cluster. */
   simulationSeeds: { variable: 'SHARDPAY_SIMULATION_SEEDS', short: 500, full: 10_000 },
+  /** Payments of the storm of misbehaving PSPs. */
+  stormPayments: { variable: 'SHARDPAY_STORM_PAYMENTS', short: 300, full: 10_000 },
   /** How often one request is sent at the same time. */
   duplicateSends: { variable: 'SHARDPAY_DUPLICATE_SENDS', short: 50, full: 50 },
 } as const satisfies Record<string, Scale>

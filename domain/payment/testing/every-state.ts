@@ -226,6 +226,7 @@ const timerKinds: readonly TimerKind[] = [
   'call_deadline',
   'evidence_deadline',
   'manual',
+  'compensation',
 ]
 
 /** Every fact about one operation and its payment: none of them may be refused. */

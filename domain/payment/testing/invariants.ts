@@ -98,10 +98,12 @@ function checkTimers(state: Payment): void {
     assert(awaited, 'every open operation has a timer', { id: operation.id, status: operation.status })
   }
   const isDone = closedStatuses.includes(state.lifecycle.status) && !allOperations(state).some(isOpen)
-  const others = timers.filter(({ kind }) => kind !== 'evidence_deadline' && kind !== 'void_retry')
+  const others = timers.filter(
+    ({ kind }) => kind !== 'evidence_deadline' && kind !== 'void_retry' && kind !== 'compensation',
+  )
   assert(
     !isDone || others.length === 0,
-    'a closed payment whose operations have ended wants no timer but for a void that was not done',
+    'a closed payment whose operations have ended wants no timer but for a void that was not done, and money nobody wanted',
     { others },
   )
 }

@@ -58,7 +58,8 @@ const asksPeople: ReadonlySet<PaymentCommand['type']> = new Set([
   'CompleteAction',
   'ProposeResolution',
   'DecideResolution',
-  'ApproveCompensation',
+  'ProposeCompensation',
+  'DecideCompensation',
 ])
 
 export class Walk {
@@ -172,6 +173,11 @@ export class Walk {
     }
     const manual = allOperations(this.state).find(({ status }) => status === 'manual')
     if (manual !== undefined) return this.#rule(manual.id)
+    const unwanted = timers(this.scenario).find(({ kind }) => kind === 'compensation')
+    if (unwanted !== undefined) {
+      this.#compensate(unwanted.operationId)
+      return true
+    }
     if (timers(this.scenario).length === 0) return false
     this.#fireNext()
     return true
@@ -301,7 +307,12 @@ export class Walk {
     const attempt = this.state.attempts.find(({ status }) => status === 'requires_action') ?? this.state.attempts.at(-1)
     if (attempt === undefined) return
     if (pick % 2 === 0) this.#conclude(attempt.id, verdict.kind !== 'decline')
-    this.#decide({ type: 'CompleteAction', attemptId: attempt.id, nonce: pick % 5 === 0 ? 'guess' : attempt.nonce })
+    this.#decide({
+      type: 'CompleteAction',
+      attemptId: attempt.id,
+      nonce: pick % 5 === 0 ? 'guess' : attempt.nonce,
+      ...(pick % 3 === 0 && { redirectResult: `result ${pick}` }),
+    })
   }
 
   #wait(ms: number): void {
@@ -333,6 +344,7 @@ export class Walk {
       'call_deadline',
       'evidence_deadline',
       'manual',
+      'compensation',
     ]
     const operations = allOperations(this.state)
     const operationId = operations[pick % Math.max(1, operations.length)]?.id
@@ -368,8 +380,21 @@ export class Walk {
     })
   }
 
+  /** People give back what nobody wanted. */
+  #compensate(operationId: string): void {
+    this.#decide({ type: 'ProposeCompensation', operationId, operator: 'op-1', reason: 'nobody wanted it' })
+    this.#decide({ type: 'DecideCompensation', operationId, approver: 'op-2', approve: true })
+  }
+
   /** Two people at any time, not only when they are asked: one proposes, one decides, in no order. */
   #ruling({ pick, again }: Step): void {
+    const capture = this.state.captures[pick % Math.max(1, this.state.captures.length)]
+    if (capture !== undefined && pick % 3 === 0) {
+      const operationId = capture.id
+      this.#decide({ type: 'ProposeCompensation', operationId, operator: 'op-1', reason: 'nobody wanted it' })
+      if (again) this.#decide({ type: 'DecideCompensation', operationId, approver: 'op-2', approve: pick % 2 === 0 })
+      return
+    }
     const doubtful = allOperations(this.state).filter(({ doubt }) => doubt !== undefined)
     const operation = doubtful[pick % Math.max(1, doubtful.length)]
     if (operation === undefined) return

@@ -88,11 +88,14 @@ const hints: Readonly<Record<string, { readonly message: string }>> = {
     message:
       'Webhooks of Adyen need a login beside the secret, those of Stripe have none; a setting names a file, with the mode in its name.',
   },
-  merchant_account: { message: 'A connection to Adyen needs the merchant account; one to Stripe has none.' },
+  merchant_account: {
+    message:
+      'A connection to Adyen needs the merchant account, and keeps it: another account is another connection. One to Stripe has none.',
+  },
   multicapture: { message: 'Only a connection to Adyen can take several captures of one authorization.' },
   url: {
     message:
-      'url is scheme, host and port. A live connection to Adyen needs it: https://<prefix>-checkout-live.adyenpayments.com.',
+      'url is scheme, host and port, and stays as it is in live mode. A live connection to Adyen needs it: https://<prefix>-checkout-live.adyenpayments.com.',
   },
 }
 

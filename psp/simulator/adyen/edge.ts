@@ -59,7 +59,11 @@ export function addAdyenEdge(app: FastifyInstance, { engine, behaviours, ids, cl
     const admission = engine.admit(asked)
     await sleep(clock, misbehaviour.latencyMs)
     const injected = injectedError(misbehaviour)
-    if (admission.kind === 'admitted') return spoilOrSend(reply, misbehaviour, admission.run(injected))
+    if (admission.kind === 'admitted') {
+      const answer = admission.run(injected)
+      if (misbehaviour.action === 'effect_twice') engine.runAgain(asked)
+      return spoilOrSend(reply, misbehaviour, answer)
+    }
     const { answer } = admission
     const instead = injected === undefined ? answer : answerOf(serverError(injected.status), injected.transient)
     return spoilOrSend(reply, misbehaviour, instead)
@@ -104,7 +108,7 @@ function send(reply: FastifyReply, { status, body, transient }: AdyenAnswer): Fa
 }
 
 /** `X-API-Key`, or Basic with any user; whatever is sent is a test key but `wrong`. */
-function authenticate(request: FastifyRequest): void {
+export function authenticate(request: FastifyRequest): void {
   const [scheme, credentials = ''] = (request.headers.authorization ?? '').split(' ')
   const basic = scheme?.toLowerCase() === 'basic' ? Buffer.from(credentials, 'base64').toString('utf8') : ''
   const key = singleHeader(request.headers['x-api-key']) ?? basic.slice(basic.indexOf(':') + 1)

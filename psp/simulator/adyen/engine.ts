@@ -12,14 +12,17 @@ import type { Book, BookEntry } from '../book.ts'
 import type { InjectedError } from '../engine.ts'
 import type { IdempotencyStore, Kept } from '../idempotency.ts'
 import type { IdSource } from '../ids.ts'
+import type { AdyenLedger } from '../reports/adyen-ledger.ts'
+import { adyenReportUrl, fileNameOf } from '../reports/adyen-report.ts'
+import type { Drift } from '../reports/drift.ts'
 import { Agenda } from './agenda.ts'
 import { authenticate } from './authorization.ts'
 import { chargeBack, decideDispute, expire, openDispute, takeBack } from './courses.ts'
 import { type AdyenSettings, type Change, type Execution, nothing, type Surroundings } from './execution.ts'
 import { AdyenFailure, type ServiceError, serverError } from './failure.ts'
 import { applyModification, newModification, receivedEffect } from './modifications.ts'
-import type { AdyenNotification, AdyenNotificationListener } from './notification.ts'
-import { type AdyenModification, type AdyenPayment, type AdyenRecord, capturable } from './records.ts'
+import { type AdyenNotification, type AdyenNotificationListener, reportAvailable } from './notification.ts'
+import { type AdyenBatch, type AdyenModification, type AdyenPayment, type AdyenRecord, capturable } from './records.ts'
 import type { JsonObject } from './requests.ts'
 import { type AdyenRoute, type Description, describe } from './routes.ts'
 import type { AdyenWorld } from './world.ts'
@@ -79,6 +82,9 @@ export interface AdyenEngineOptions {
   readonly book: Book
   readonly ids: IdSource
   readonly idempotency: IdempotencyStore<AdyenKept>
+  readonly ledger: AdyenLedger
+  /** What is to be wrong with reports of batches that are closed now. */
+  readonly drift: () => Drift | null
   readonly clock: Clock
   readonly settings: AdyenSettings
   /** The simulator's own address; known once it listens. */
@@ -89,8 +95,9 @@ export interface AdyenEngineOptions {
 export function applyAdyenLine(
   line: AdyenLine,
   at: number,
-  to: Pick<AdyenEngineOptions, 'world' | 'idempotency'>,
+  to: Pick<AdyenEngineOptions, 'world' | 'idempotency' | 'ledger'>,
 ): void {
+  to.ledger.apply(line.records, at, to.world)
   to.world.apply(line.records)
   if (line.answer !== undefined) to.idempotency.keep({ answer: line.answer, at })
 }
@@ -163,6 +170,11 @@ export class AdyenEngine {
     }
   }
 
+  /** The request once more, past its key: nobody hears the answer. */
+  runAgain(request: AdyenRequest): void {
+    this.#run({ ...request, idempotencyKey: null }, '', undefined)
+  }
+
   /** The shopper's answer on the authentication page. Undefined where the payment does not wait for one. */
   authenticate(psp: string, completed: boolean): string | undefined {
     const payment = this.payment(psp)
@@ -205,6 +217,23 @@ export class AdyenEngine {
   decideDispute(dispute: string, outcome: 'won' | 'lost'): boolean {
     const record = this.#options.world.dispute(dispute)
     return record !== undefined && this.#change((call) => decideDispute(call, record, outcome))
+  }
+
+  /** Closes the batch of each merchant account where something moved, and tells of their reports. */
+  closeBatches(): readonly AdyenBatch[] {
+    const { ledger, ids, settings, clock, drift, publicUrl } = this.#options
+    const at = clock.now()
+    const { fees, timeZone } = settings
+    const batches = ledger.due(fees).map((due): AdyenBatch => {
+      const id = ids.nextReference()
+      return { kind: 'batch', id, ...due, closedAt: at, fees, timeZone, drift: drift(), next: null }
+    })
+    const notifications = batches.map((batch) => {
+      const url = adyenReportUrl(publicUrl(), batch)
+      return reportAvailable({ merchantAccount: batch.merchantAccount, fileName: fileNameOf(batch), url }, at)
+    })
+    this.#write(null, { ...nothing, records: batches, notifications })
+    return batches
   }
 
   #modifyInPages(

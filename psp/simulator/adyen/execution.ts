@@ -2,6 +2,8 @@
 import { parseOperationId } from '../../../domain/ids.ts'
 import type { BookEntry, BookOperation } from '../book.ts'
 import type { IdSource } from '../ids.ts'
+import type { AdyenPricing } from '../reports/fees.ts'
+import type { AccountZone } from '../reports/local-time.ts'
 import type { AdyenNotification } from './notification.ts'
 import type { AdyenPayment, AdyenRecord, AdyenRequestIdentity } from './records.ts'
 import type { JsonObject } from './requests.ts'
@@ -17,6 +19,10 @@ export interface AdyenSettings {
   readonly holdMs: number
   /** Whether one authorisation takes several captures. Default no: the first releases the rest. */
   readonly multicapture: boolean
+  /** How its fees are told in reports. Default `blended`. */
+  readonly fees: AdyenPricing
+  /** Of its reports. Default Europe/Amsterdam. */
+  readonly timeZone: AccountZone
 }
 
 export const defaultSettings: AdyenSettings = {
@@ -24,6 +30,8 @@ export const defaultSettings: AdyenSettings = {
   laterMs: 3_000,
   holdMs: 28 * 24 * 3_600_000,
   multicapture: false,
+  fees: 'blended',
+  timeZone: 'Europe/Amsterdam',
 }
 
 export interface Surroundings {

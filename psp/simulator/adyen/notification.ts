@@ -19,6 +19,7 @@ export type AdyenEventCode =
   | 'REFUND'
   | 'REFUND_FAILED'
   | 'REFUNDED_REVERSED'
+  | 'REPORT_AVAILABLE'
   | 'REQUEST_FOR_INFORMATION'
   | 'SECOND_CHARGEBACK'
   | 'TECHNICAL_CANCEL'
@@ -75,6 +76,24 @@ export function notificationOf(
     reason: facts.reason ?? '',
     ...(facts.operations === undefined ? {} : { operations: facts.operations }),
     ...(facts.additionalData === undefined ? {} : { additionalData: facts.additionalData }),
+  }
+}
+
+/** A report can be fetched. */
+export function reportAvailable(
+  report: { readonly merchantAccount: string; readonly fileName: string; readonly url: string },
+  at: number,
+): AdyenNotification {
+  return {
+    eventCode: 'REPORT_AVAILABLE',
+    pspReference: report.fileName,
+    merchantReference: '',
+    merchantAccountCode: report.merchantAccount,
+    eventDate: eventDateOf(at),
+    // the item's amount is required, and a report is of none
+    amount: { currency: 'EUR', value: 0 },
+    success: 'true',
+    reason: report.url,
   }
 }
 

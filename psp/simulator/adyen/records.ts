@@ -3,6 +3,10 @@
  * modification taking effect, a hold running out) is announced in `next`, so that a simulator that was restarted goes on.
  */
 
+import type { Drift } from '../reports/drift.ts'
+import type { AdyenPricing } from '../reports/fees.ts'
+import type { AccountZone } from '../reports/local-time.ts'
+
 /** What happens to a record by itself. */
 export interface Due<Step extends string> {
   /** Unix milliseconds. */
@@ -91,7 +95,36 @@ export interface AdyenDispute {
   readonly next: Due<'charge_back'> | null
 }
 
-export type AdyenRecord = AdyenPayment | AdyenModification | AdyenDispute
+/** A settlement batch of a merchant account: what moved since the batch before it. */
+export interface AdyenBatch {
+  readonly kind: 'batch'
+  /** Of its payout. */
+  readonly id: string
+  readonly merchantAccount: string
+  /** From 1, without gaps. */
+  readonly number: number
+  /** Unix milliseconds. */
+  readonly closedAt: number
+  readonly balances: readonly BatchBalance[]
+  /** The account's settings then. */
+  readonly fees: AdyenPricing
+  readonly timeZone: AccountZone
+  /** What is wrong with its report on purpose. */
+  readonly drift: Drift | null
+  readonly next: null
+}
+
+/** Minor units. */
+export interface BatchBalance {
+  readonly currency: string
+  /** What the batch before it left below zero. */
+  readonly owedBefore: number
+  readonly paidOut: number
+  /** What is left below zero. */
+  readonly owedAfter: number
+}
+
+export type AdyenRecord = AdyenPayment | AdyenModification | AdyenDispute | AdyenBatch
 
 /** What can still be captured. */
 export function capturable(payment: AdyenPayment): number {

@@ -31,6 +31,9 @@ export class AdyenWorld {
           this.#disputes.set(record.id, record)
           add(this.#disputesOfPayment, record.payment, record.id)
           break
+        case 'batch':
+          // the ledger's
+          break
       }
     }
   }

@@ -4,7 +4,7 @@
  * at worst sends again what was just delivered.
  */
 import { parseOperationId } from '../../../domain/ids.ts'
-import type { StripeEvent } from '../stripe-events-render.ts'
+import { paymentOf, type StripeEvent } from '../stripe-events-render.ts'
 import type { KnownEndpoint } from './endpoints.ts'
 import type { AdyenItem, Message } from './ports.ts'
 
@@ -57,8 +57,7 @@ export class Outbox {
   takeEvent(event: StripeEvent): void {
     const endpoints = this.#endpoints.filter(({ psp }) => psp === 'stripe')
     const { id, type } = event
-    const payment = event.after.intent.metadata['payment_id'] ?? null
-    this.#take({ psp: 'stripe', id, type, payment, event, endpoints: endpoints.length }, endpoints)
+    this.#take({ psp: 'stripe', id, type, payment: paymentOf(event), event, endpoints: endpoints.length }, endpoints)
   }
 
   takeItem(item: AdyenItem): void {
