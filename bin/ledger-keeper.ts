@@ -75,7 +75,7 @@ export class LedgerKeeper {
   readonly #pools: ReadingPools
   readonly #sealer: JournalSealer
   readonly #problems = new Map<number, number>()
-  #next = 0
+  #next: number
   #cancel: Cancel | undefined
   #running: Promise<void> | undefined
   #isStopped = false
@@ -83,6 +83,7 @@ export class LedgerKeeper {
   constructor(options: LedgerKeeperOptions) {
     const { databases, self, clock, log, metrics } = options
     this.#options = options
+    this.#next = firstShard(databases)
     this.reads = new LedgerReads(databases)
     this.#pools = new ReadingPools(databases, self, 'seal')
     this.#sealer = new JournalSealer({
@@ -124,7 +125,7 @@ export class LedgerKeeper {
     const { databases, log, metrics } = this.#options
     const shard = this.#next
     const last = databases.at(-1)?.last ?? 0
-    this.#next = shard >= last ? 0 : shard + 1
+    this.#next = shard >= last ? firstShard(databases) : shard + 1
     const scope = {
       databases: databases.filter((each) => shard >= each.first && shard <= each.last),
       shards: new Set([shard]),
@@ -144,4 +145,8 @@ export class LedgerKeeper {
       )
     }
   }
+}
+
+function firstShard(databases: readonly JournalDatabase[]): number {
+  return databases[0]?.first ?? 0
 }
