@@ -1,6 +1,6 @@
 /**
  * The read side as a shard's owner writes it: rows of payments, refunds, disputes and transfers, guarded by the shard's cursor
- * `read`. Field names are the columns' names (persistence/migrations/0007_read.sql says what they mean).
+ * `read`. Field names are the columns' names (persistence/migrations/0008_read.sql says what they mean).
  */
 import type { Transfer } from '../domain/ledger/transfer.ts'
 import type { OperationStatus } from '../domain/payment/operations.ts'

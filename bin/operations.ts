@@ -72,6 +72,7 @@ export function createJournalReader(history: JournalHistory): JournalReader {
 export function createOperatorReader(reads: OperatorReads): OperatorReader {
   return {
     inDoubt: (after, limit) => reads.inDoubt(after, limit),
+    compensable: (after, limit) => reads.compensable(after, limit),
     decisions: async (keys, limit) => (await reads.decisions(keys, limit)).map(entryOf),
     notices: (filter, after, limit) => reads.notices(filter, after, limit),
   }

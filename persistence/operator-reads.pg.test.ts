@@ -69,6 +69,17 @@ describe.each([1, 2] as const)('over %d databases', (databaseCount) => {
       paged.push(...page)
     }
     expect(paged).toEqual(operations)
+    expect(await read.reads.compensable(undefined, 100)).toEqual([])
+  })
+
+  test('captures that wait to be given back are listed in order, page after page, and no others', async () => {
+    const read = await over(databaseCount)
+    const [first, ...others] = operations
+    for (const key of others) await keepTimer(read, key, 'payment.compensation')
+    if (first !== undefined) await keepTimer(read, first, 'payment.manual')
+    const begun = await read.reads.compensable(undefined, 4)
+    expect(begun).toEqual(others.slice(0, 4))
+    expect(await read.reads.compensable(begun.at(-1), 100)).toEqual(others.slice(4))
   })
 
   test('decisions come in order of sequence, from the first, no more than asked for, without what is private', async () => {

@@ -1,6 +1,6 @@
 /**
- * What operators look for over all journal databases: operations whose outcome nobody knows, and what PSPs pushed. Both are
- * projections, about a second behind; what became of an operation meanwhile is in its payment's rows, which come with it.
+ * What operators look for over all journal databases: operations whose outcome nobody knows, captures that nobody wanted, and what PSPs
+ * pushed. All are projections, about a second behind; what became of an operation meanwhile is in its payment's rows, which come with it.
  * Every list is cut into pages and every statement has its time; where a database is away there is no list, as one without
  * its part would look whole.
  */
@@ -27,10 +27,13 @@ export interface NoticeFilter {
   readonly payment?: string
 }
 
-const inDoubtText = `
+/** Each condition is that of an index. */
+const operationsWith = (condition: string): string => `
   SELECT shard, encode(entity, 'hex') AS entity, operation FROM timer
-  WHERE kind IN ('payment.inquiry', 'payment.manual') AND (shard, entity, operation) > ($1, decode($2, 'hex'), $3)
+  WHERE ${condition} AND (shard, entity, operation) > ($1, decode($2, 'hex'), $3)
   ORDER BY shard, entity, operation LIMIT $4`
+const inDoubtText = operationsWith(`kind IN ('payment.inquiry', 'payment.manual')`)
+const compensableText = operationsWith(`kind = 'payment.compensation'`)
 
 const decisionsText = `
   SELECT j.* FROM unnest($1::int[], $2::bytea[]) AS k (shard, entity) CROSS JOIN LATERAL (
@@ -60,16 +63,14 @@ export class OperatorReads {
     this.#pools = new ReadingPools(databases, self, 'operators')
   }
 
-  /** At most `limit` operations after that place, in order. @throws {JournalError} `journal_unavailable`. */
-  async inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]> {
-    const found: OperationKey[] = []
-    const { shard, entity, operation } = after ?? { shard: -1, entity: '', operation: '' }
-    for (const { last, pool } of this.#pools.all) {
-      if (last < shard || found.length >= limit) continue
-      const values = [shard, entity, operation, limit - found.length]
-      found.push(...(await pool.query<OperationKey>({ name: 'in_doubt', text: inDoubtText, values })))
-    }
-    return found
+  /** At most `limit` operations in doubt after that place, in order. @throws {JournalError} `journal_unavailable`. */
+  inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]> {
+    return this.#operations({ name: 'in_doubt', text: inDoubtText }, after, limit)
+  }
+
+  /** Captures that nobody wanted and nobody has given back, likewise. @throws as {@link OperatorReads.inDoubt}. */
+  compensable(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]> {
+    return this.#operations({ name: 'compensable', text: compensableText }, after, limit)
   }
 
   /** Of each entity its decisions from the first, at most `limit`. @throws as {@link OperatorReads.inDoubt}. */
@@ -103,6 +104,21 @@ export class OperatorReads {
       .flat()
       .sort((a, b) => a.receivedAt - b.receivedAt || a.shard - b.shard || (a.entity < b.entity ? -1 : 1))
       .slice(0, limit)
+  }
+
+  async #operations(
+    query: { readonly name: string; readonly text: string },
+    after: OperationKey | undefined,
+    limit: number,
+  ): Promise<readonly OperationKey[]> {
+    const found: OperationKey[] = []
+    const { shard, entity, operation } = after ?? { shard: -1, entity: '', operation: '' }
+    for (const { last, pool } of this.#pools.all) {
+      if (last < shard || found.length >= limit) continue
+      const values = [shard, entity, operation, limit - found.length]
+      found.push(...(await pool.query<OperationKey>({ ...query, values })))
+    }
+    return found
   }
 
   close(): Promise<void> {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOfName, addressOfPayment, paymentIdOf } from '../../domain/ids.ts'
 import type { LedgerEntry } from '../../domain/ledger/report.ts'
-import { create, paymentId, says, timedOut } from '../../domain/payment/testing/fixtures.ts'
+import { create, declined, paymentId, says, succeeded, timedOut } from '../../domain/payment/testing/fixtures.ts'
 import { given, nothing } from '../../domain/payment/testing/scenario.ts'
 import type { NoticeEntry } from '../../gateway/operator/deps.ts'
 import { testOperators, type TestOperators, tokens } from '../../gateway/operator/testing.ts'
@@ -90,7 +90,7 @@ describe('shardpay', () => {
   test('every read has --json: one object on stdout, nothing on stderr', async () => {
     const { run } = await clone()
     const reads = ['status', 'nodes', 'shards', 'merchant list', 'psp-connection list', 'actions', 'journal verify 7']
-    reads.push('unknowns list', 'webhooks list', 'webhooks list --orphaned')
+    reads.push('unknowns list', 'compensations list', 'webhooks list', 'webhooks list --orphaned')
     for (const command of reads) {
       const { code, out, err } = await run(...command.split(' '), '--json')
       expect([command, code, err, lines(out).length]).toEqual([command, 0, '', 1])
@@ -197,6 +197,29 @@ describe('shardpay', () => {
     )
     const approved = await run('unknowns', 'approve', operation, '--json')
     expect([approved.code, JSON.parse(approved.err)]).toMatchObject([4, { error: { code: 'no_proposal' } }])
+  })
+
+  test('captured money that nobody wanted is listed, proposed back by an operator and approved with an approver’s token', async () => {
+    const { run, payments, actors } = await clone()
+    const [attempt, capture] = [`att_${paymentId.slice(4)}_1`, `cap_${paymentId.slice(4)}_1`]
+    const late = says(attempt, succeeded(100, { captured: true }), { source: 'webhook', factId: 'w' })
+    payments.give(given(nothing(), create(), says(attempt, declined()), late))
+    const listed = async () => uncoloured((await run('compensations', 'list')).out)
+    expect(await listed()).toMatch(new RegExp(`${capture} +100 EUR +first +2026-11-04 12:00:00 +failed\n`))
+    const propose = ['compensations', 'propose', capture, '--reason', 'ticket 12'] as const
+    expect((await run(...propose)).out).toBe(
+      `100 EUR of ${capture} go back once an approver agrees: shardpay compensations approve ${capture}\n`,
+    )
+    expect(await listed()).toContain(`${capture}: proposed by operator-1 2026-11-04 12:00:00; reason: ticket 12`)
+    expect((await run('compensations', 'reject', capture)).out).toBe(
+      `nothing of ${capture} is proposed to go back any more\n`,
+    )
+    await run(...propose)
+    expect((await run('compensations', 'approve', capture)).out).toBe(
+      `re_${paymentId.slice(4)}_1 of ${capture} is planned\n`,
+    )
+    expect(actors.logEntries.at(-2)?.event).toMatchObject({ kind: 'compensation.approve', operator: 'approver-1' })
+    expect(await listed()).toBe('none\n')
   })
 
   test('webhooks that no payment has taken are listed, and all that are about a payment with it', async () => {
@@ -319,6 +342,7 @@ describe('how it ends', () => {
     [2, ['unknowns', 'resolve', 'att_x_1', '--outcome', 'perhaps', '--evidence', 'e']],
     [2, ['unknowns', 'resolve', 'att_x_1', '--outcome', 'succeeded', '--evidence', 'e', '--amount', '1.5']],
     [4, ['unknowns', 'approve', 'att_x_1']],
+    [4, ['compensations', 'propose', 'att_x_1']],
     [4, ['move', '1', 'node-9']],
     [4, ['payment', 'show', 'pay_x']],
     [0, ['--help']],
@@ -373,6 +397,7 @@ describe('how it ends', () => {
       ledger: ['verify', 'balance', 'clearing', 'export', 'close'],
       merchant: ['list', 'create', 'suspend', 'resume'],
       unknowns: ['list', 'resolve', 'approve', 'reject'],
+      compensations: ['list', 'propose', 'approve', 'reject'],
       webhooks: ['list'],
       'psp-connection': ['list', 'add'],
     }

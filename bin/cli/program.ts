@@ -22,6 +22,7 @@ import {
 } from './merchant-commands.ts'
 import { OperatorClient } from './operator-client.ts'
 import { type Connection, connectionOf } from './settings.ts'
+import { changeCompensation, listCompensations } from './compensation-commands.ts'
 import { decideUnknown, listUnknowns, listWebhooks, type ResolveOptions, resolveUnknown } from './unknown-commands.ts'
 
 type WithReason = { readonly reason?: string }
@@ -169,6 +170,7 @@ function buildProgram(surroundings: Surroundings): Command {
 
   ledgerCommands(program, add, contextOf, reason)
   unknownCommands(program, add, contextOf, reason)
+  compensationCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)
 
   add(program, 'doctor', 'Is this machine fit to run Shardpay? Asks the surroundings, not the cluster.', [
@@ -224,6 +226,27 @@ function unknownCommands(program: Command, add: Add, contextOf: ContextOf, reaso
   ])
     .option('--orphaned', 'only those that were given up on')
     .action((options: { orphaned?: true }, command: Command) => listWebhooks(contextOf(command), options))
+}
+
+function compensationCommands(program: Command, add: Add, contextOf: ContextOf, reason: () => Option): void {
+  const compensations = program.command('compensations').description('Captured money that nobody wanted any more.')
+  add(compensations, 'list', 'All of it, the oldest first, with proposals that wait for an approver.', [
+    'compensations list',
+    'compensations list --json',
+  ]).action((_options, command: Command) => listCompensations(contextOf(command)))
+  for (const [step, description, example] of [
+    ['propose', 'Proposes to give a capture back. An approver has to agree.', 'the shopper paid otherwise'],
+    ['approve', 'Agrees: the refund is sent. With an approver’s token.', 'compared with the PSP’s pages'],
+    ['reject', 'Refuses, or takes back, what was proposed.', 'the merchant has delivered'],
+  ] as const) {
+    add(compensations, step, description, [`compensations ${step} cap_…_1 --reason "${example}"`])
+      .argument('<capture>', 'its id: cap_…')
+      .addOption(reason())
+      .action((capture: string, options: WithReason, command: Command) => {
+        const context = step === 'approve' ? contextOf(command, 'approver') : contextOf(command)
+        return changeCompensation(context, capture, step, options.reason)
+      })
+  }
 }
 
 function merchantCommands(program: Command, add: Add, contextOf: ContextOf, reason: () => Option): void {

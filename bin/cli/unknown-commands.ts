@@ -2,32 +2,8 @@
 import type { NoticeView } from '../../gateway/operator/routes/notices.ts'
 import type { OperationView, ProposalView } from '../../gateway/operator/unknown-view.ts'
 import type { CommandContext } from './context.ts'
+import { instantOf, list } from './listing.ts'
 import { plain, table } from './output.ts'
-
-/** As many as an answer may hold. */
-const pageRows = 200
-/** A list goes on until it ends, or has as many pages. */
-const pagesMax = 50
-
-interface Listed<Row> {
-  readonly rows: readonly Row[]
-  /** There are more than were asked for. */
-  readonly cut: boolean
-}
-
-/** @param path with a query, or the beginning of one. */
-async function list<Row>(client: CommandContext['client'], path: string, member: string): Promise<Listed<Row>> {
-  const rows: Row[] = []
-  let after = ''
-  for (let pages = 0; pages < pagesMax; pages += 1) {
-    const page = await client.get<Readonly<Record<string, unknown>>>(`${path}limit=${pageRows}${after}`)
-    rows.push(...(page[member] as readonly Row[]))
-    const next = page['next_after'] as string | null
-    if (next === null) return { rows, cut: false }
-    after = `&after=${encodeURIComponent(next)}`
-  }
-  return { rows, cut: true }
-}
 
 export async function listUnknowns({ client, json, out }: CommandContext): Promise<void> {
   const { rows, cut } = await list<OperationView>(client, '/unknowns?', 'unknowns')
@@ -126,9 +102,4 @@ function proposalText(operation: string, proposal: ProposalView): string {
 
 function pathOf(operation: string, what: string): string {
   return `/unknowns/${encodeURIComponent(operation)}/${what}`
-}
-
-/** `2026-11-21 12:03:07`, UTC as the API has it. */
-function instantOf(iso: string | null): string {
-  return iso === null ? '' : iso.slice(0, 19).replace('T', ' ')
 }

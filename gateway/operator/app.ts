@@ -22,6 +22,7 @@ import type { OperatorDeps, OperatorEdge, PageFile } from './deps.ts'
 import { attachFeed } from './feed.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { clusterRoutes } from './routes/cluster.ts'
+import { compensationRoutes } from './routes/compensations.ts'
 import { connectionRoutes } from './routes/connections.ts'
 import { journalRoutes } from './routes/journal.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
@@ -69,6 +70,7 @@ function operationRoutes(app: FastifyInstance, edge: OperatorEdge): void {
   merchantRoutes(app, edge)
   connectionRoutes(app, edge)
   unknownRoutes(app, edge)
+  compensationRoutes(app, edge)
   noticeRoutes(app, edge)
   ledgerRoutes(app, edge)
   auditRoutes(app, edge)

@@ -116,6 +116,8 @@ export interface NoticeEntry extends EntityKey {
 export interface OperatorReader {
   /** Operations whose outcome nobody knows, in order of their place. One may have ended meanwhile. */
   inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]>
+  /** Captures that nobody wanted and nobody has given back, likewise. */
+  compensable(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]>
   /** Of each entity its decisions from the first, at most `limit`. */
   decisions(keys: readonly EntityKey[], limit: number): Promise<readonly JournalEntry[]>
   /** The oldest first. Without a payment only `received` and `orphaned` ones are found. */

@@ -44,6 +44,7 @@ const reads: readonly string[] = [
   '/ops/v1/merchants',
   '/ops/v1/psp-connections',
   '/ops/v1/unknowns',
+  '/ops/v1/compensations',
   '/ops/v1/notices',
 ]
 const connection = {
@@ -155,6 +156,10 @@ describe('who may do what', () => {
         '/ops/v1/ledger/clearing',
         '/ops/v1/ledger/export',
         '/ops/v1/ledger/closes',
+        // compensations.test.ts
+        '/ops/v1/compensations/:operation/propose',
+        '/ops/v1/compensations/:operation/approve',
+        '/ops/v1/compensations/:operation/reject',
       ]
       expect(known.some((each) => pattern.test(each)) || apart.includes(url), url).toBe(true)
     }

@@ -9,7 +9,7 @@ export const redacted = '[redacted]'
 const shown: ReadonlySet<string> = new Set(
   // what it is about
   (
-    'type id payment merchant mode operation operationId attemptId attempts captures voids refunds disputes disputeId kind status lifecycle ' +
+    'type id payment merchant mode operation operationId attemptId captureId attempts captures voids refunds disputes disputeId kind status lifecycle ' +
     // amounts
     'amountMinor authorizedMinor releasedMinor reversedMinor grossMinor feeMinor netMinor currency currencies amountMinorMin amountMinorMax methods weight ' +
     // how it is done
@@ -17,7 +17,7 @@ const shown: ReadonlySet<string> = new Set(
     'sendWithin repeatWithin quiet acceptWithin askWithin plannedAt plannedEpoch notAfter repeatUntil quietUntil repeatedUntil acceptedWithinMs inquiryPauseMsMax ' +
     'captureBefore captureRetryAt actionBy confirmBy cancelRequestedAt pause requests acceptedAt concludedSeq ' +
     // what became of it
-    'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless overdue proposal proposedAt evidence approved acceptedUntil endedAt unwanted ' +
+    'decline class code pspCode failure reason doubt since inquiries nextInquiryAt repeatIsUseless overdue proposal compensation proposedAt remindedAt evidence approved acceptedUntil endedAt unwanted ' +
     'reversed review settlement lines lineType batch stage dispute fundsWithdrawn evidenceBy fact factId lineKey pspReference ' +
     'authorizationReference captureReference createdAt updatedAt seq epoch ' +
     // what PSPs pushed

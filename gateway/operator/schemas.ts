@@ -92,7 +92,9 @@ export const ActionsQuery = closedObject({
   after: Type.Optional(digits(9)),
 })
 
-const operationForm = '^(?:att|cap|void|re)_[0-9a-hjkmnp-tv-z]{26}_[1-9][0-9]{0,3}$'
+const ofPayment = '_[0-9a-hjkmnp-tv-z]{26}_[1-9][0-9]{0,3}$'
+const operationForm = `^(?:att|cap|void|re)${ofPayment}`
+const captureForm = `^cap${ofPayment}`
 
 export const OperationParams = closedObject({ operation: Type.String({ maxLength: 64 }) })
 
@@ -101,6 +103,11 @@ const lookupPage = Type.Optional(Type.Integer({ minimum: 1, maximum: 200 }))
 export const UnknownsQuery = closedObject({
   limit: lookupPage,
   after: Type.Optional(Type.String({ pattern: operationForm })),
+})
+
+export const CompensationsQuery = closedObject({
+  limit: lookupPage,
+  after: Type.Optional(Type.String({ pattern: captureForm })),
 })
 
 export const NoticesQuery = closedObject({

@@ -1,7 +1,7 @@
 /** For tests of the operators' edge: payments that the real machine decides, and what is looked for over all of them. */
 import { addressOfPayment } from '../../domain/ids.ts'
 import type { PaymentAnswer } from '../../domain/payment/answers.ts'
-import type { PaymentCommand } from '../../domain/payment/commands.ts'
+import type { PaymentCommand, TimerKind } from '../../domain/payment/commands.ts'
 import { payment, rejection, type Scenario, timers, when } from '../../domain/payment/testing/scenario.ts'
 import type { EntityKey, JournalEntry, NoticeEntry, OperationKey, OperatorReader } from './deps.ts'
 import type { JournalInMemory } from './testing.ts'
@@ -11,6 +11,8 @@ export class PaymentsInMemory implements OperatorReader {
   noticeEntries: readonly NoticeEntry[] = []
   /** Operations that had been in doubt when the list was last brought up to date. */
   doubted: readonly OperationKey[] = []
+  /** Captures that had waited for people then. */
+  unwanted: readonly OperationKey[] = []
   readonly #journal: JournalInMemory
   readonly #scenarios = new Map<string, Scenario>()
 
@@ -29,10 +31,13 @@ export class PaymentsInMemory implements OperatorReader {
       return { ...address, seq, epoch, at, command, events, position: index + 1, type: 'payment.test' }
     })
     this.#journal.rows = [...this.#journal.rows.filter(({ entity }) => entity !== address.entity), ...rows]
-    const inDoubt = timers(scenario)
-      .filter(({ kind }) => kind === 'inquiry' || kind === 'manual')
-      .map(({ operationId }) => ({ ...address, operation: operationId }))
-    this.doubted = [...this.doubted.filter(({ entity }) => entity !== address.entity), ...inDoubt].sort(byPlace)
+    const withTimers = (keys: readonly OperationKey[], kinds: readonly TimerKind[]): readonly OperationKey[] => {
+      const its = timers(scenario).filter(({ kind }) => kinds.includes(kind))
+      const others = keys.filter(({ entity }) => entity !== address.entity)
+      return [...others, ...its.map(({ operationId }) => ({ ...address, operation: operationId }))].sort(byPlace)
+    }
+    this.doubted = withTimers(this.doubted, ['inquiry', 'manual'])
+    this.unwanted = withTimers(this.unwanted, ['compensation'])
   }
 
   tell(entity: string, command: PaymentCommand): PaymentAnswer {
@@ -46,8 +51,11 @@ export class PaymentsInMemory implements OperatorReader {
   }
 
   inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]> {
-    const rest = this.doubted.filter((key) => after === undefined || byPlace(after, key) < 0)
-    return this.#read(rest.slice(0, limit))
+    return this.#page(this.doubted, after, limit)
+  }
+
+  compensable(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]> {
+    return this.#page(this.unwanted, after, limit)
   }
 
   decisions(keys: readonly EntityKey[], limit: number): Promise<readonly JournalEntry[]> {
@@ -62,6 +70,14 @@ export class PaymentsInMemory implements OperatorReader {
       .filter(({ status }) => filter.statuses.includes(status))
       .filter((entry) => filter.payment === undefined || entry.payment === filter.payment)
     return this.#read(found.slice(0, limit))
+  }
+
+  #page(
+    keys: readonly OperationKey[],
+    after: OperationKey | undefined,
+    limit: number,
+  ): Promise<readonly OperationKey[]> {
+    return this.#read(keys.filter((key) => after === undefined || byPlace(after, key) < 0).slice(0, limit))
   }
 
   #read<Rows>(rows: Rows): Promise<Rows> {

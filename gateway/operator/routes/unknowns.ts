@@ -5,17 +5,16 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
-import { addressOfPayment, parseOperationId } from '../../../domain/ids.ts'
-import type { PaymentAnswer } from '../../../domain/payment/answers.ts'
 import type { DecideResolution, ProposeResolution } from '../../../domain/payment/commands.ts'
 import { findOperation, inDoubt } from '../../../domain/payment/derive.ts'
 import type { RuledOutcome } from '../../../domain/payment/operations.ts'
 import type { Operation, Payment } from '../../../domain/payment/state.ts'
 import { assert } from '../../../runtime/assert.ts'
 import { RefusalError } from '../../problem.ts'
-import { act, askAt, recordReading } from '../actions.ts'
+import { act, recordReading } from '../actions.ts'
 import { foldPayment, paymentDecisionsMax, readable } from '../committed.ts'
 import type { OperationKey, OperatorEdge } from '../deps.ts'
+import { pageOf, placeOf, tellPayment, viewsOf } from '../operation-place.ts'
 import { lookupDefault, NoQuery, OperationParams, ReasonBody, ResolveBody, UnknownsQuery } from '../schemas.ts'
 import { type OperationView, operationView } from '../unknown-view.ts'
 
@@ -29,13 +28,9 @@ export function unknownRoutes(app: FastifyInstance, edge: OperatorEdge): void {
     async (request) => {
       const { limit = lookupDefault, after } = request.query
       await recordReading(edge, request, 'unknowns')
-      const place = after === undefined ? undefined : placeOf(after)
-      const found = await readable(edge, edge.reader.inDoubt(place, limit + 1))
-      const keys = found.slice(0, limit)
-      return {
-        unknowns: await stillInDoubt(edge, keys),
-        next_after: found.length > limit ? (keys.at(-1)?.operation ?? null) : null,
-      }
+      const place = after === undefined ? undefined : operationPlace(after)
+      const { keys, nextAfter } = pageOf(await readable(edge, edge.reader.inDoubt(place, limit + 1)), limit)
+      return { unknowns: await viewsOf(edge, keys, stillInDoubt), next_after: nextAfter }
     },
   )
 
@@ -43,7 +38,7 @@ export function unknownRoutes(app: FastifyInstance, edge: OperatorEdge): void {
     '/ops/v1/unknowns/:operation/resolve',
     { config: { access: 'operate' }, schema: { params: OperationParams, querystring: NoQuery, body: ResolveBody } },
     async (request, reply) => {
-      const place = placeOf(request.params.operation)
+      const place = operationPlace(request.params.operation)
       const { evidence, reason, psp_reference: pspReference } = request.body
       const { payment, operation } = await operationAt(edge, place)
       const outcome = ruledOutcome(request.body, payment, operation)
@@ -61,7 +56,7 @@ export function unknownRoutes(app: FastifyInstance, edge: OperatorEdge): void {
   )
 
   const decide = (request: FastifyRequest<Deciding>, approve: boolean): Promise<OperationView> => {
-    const place = placeOf(request.params.operation)
+    const place = operationPlace(request.params.operation)
     const { operation } = place
     const kind = approve ? 'unknown.approve' : 'unknown.reject'
     return act(edge, request, { kind, subject: operation, reason: request.body.reason }, ({ name }) =>
@@ -77,29 +72,15 @@ export function unknownRoutes(app: FastifyInstance, edge: OperatorEdge): void {
   )
 }
 
-/** In their order; those that have ended since they were listed are left out. */
-async function stillInDoubt(edge: OperatorEdge, keys: readonly OperationKey[]): Promise<readonly OperationView[]> {
-  const entities = [...new Map(keys.map((key) => [key.entity, key])).values()]
-  const rows = Map.groupBy(
-    await readable(edge, edge.reader.decisions(entities, paymentDecisionsMax)),
-    ({ entity }) => entity,
-  )
-  const payments = new Map(entities.map(({ entity }) => [entity, foldPayment(rows.get(entity) ?? [])]))
-  return keys.flatMap(({ entity, operation: id }): OperationView[] => {
-    const payment = payments.get(entity)
-    const operation = payment && findOperation(payment, id)
-    return payment === undefined || operation === undefined || !inDoubt(operation)
-      ? []
-      : [operationView(payment, operation)]
-  })
+/** One that has ended since it was listed is left out. */
+function stillInDoubt(payment: Payment, id: string): OperationView | undefined {
+  const operation = findOperation(payment, id)
+  return operation === undefined || !inDoubt(operation) ? undefined : operationView(payment, operation)
 }
 
 /** @throws {RefusalError} where it cannot be an operation's id. */
-function placeOf(operation: string): OperationKey {
-  const { prefix, paymentId } = parseOperationId(operation) ?? {}
-  const address = paymentId === undefined || prefix === 'dp' ? undefined : addressOfPayment(paymentId)
-  if (address === undefined) throw new RefusalError({ code: 'id_format', param: 'operation' })
-  return { ...address, operation }
+function operationPlace(operation: string): OperationKey {
+  return placeOf(operation, ['att', 'cap', 'void', 're'])
 }
 
 /** @throws {RefusalError} where there is none. */
@@ -137,19 +118,13 @@ function ruledOutcome(body: Static<typeof ResolveBody>, payment: Payment, operat
   }
 }
 
-/** @throws {RefusalError} what the payment refused, or that it did not answer. */
 async function tell(
   edge: OperatorEdge,
-  { operation: id, ...address }: OperationKey,
+  place: OperationKey,
   command: ProposeResolution | DecideResolution,
 ): Promise<OperationView> {
-  const answer = await askAt<PaymentAnswer>(edge, 'payment', address, 'settle', command)
-  if (answer.kind === 'rejected') {
-    const { rejection } = answer
-    throw new RefusalError({ code: rejection.code, ...('param' in rejection && { param: rejection.param }) })
-  }
-  assert(answer.kind === 'payment', 'a ruling is no merchant’s request', { kind: answer.kind })
-  const operation = findOperation(answer.state, id)
-  assert(operation !== undefined, 'what was ruled of is an operation', { operation: id })
-  return operationView(answer.state, operation)
+  const payment = await tellPayment(edge, place, command)
+  const operation = findOperation(payment, place.operation)
+  assert(operation !== undefined, 'what was ruled of is an operation', { operation: place.operation })
+  return operationView(payment, operation)
 }
