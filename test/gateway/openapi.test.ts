@@ -96,6 +96,7 @@ describe('the document', () => {
       'evidence_required',
       'proposal_exists',
       'no_proposal',
+      'nothing_to_compensate',
       'resolution_too_early',
       'notice_not_ours',
       ...operatorErrorCodes,

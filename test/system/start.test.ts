@@ -82,7 +82,7 @@ test('npm start prints the box; its curl answers 201, and again byte-identically
 
   expect(dev.api_keys).toHaveLength(2)
   expect(dev.operator_tokens.map(({ role }) => role)).toEqual(['operator', 'approver', 'approver'])
-  expect(dev.processes.map(({ id }) => id)).toEqual(['node-1', 'node-2', 'node-3', 'gateway-1', 'stripe', 'postgres'])
+  expect(dev.processes.map(({ id }) => id)).toEqual(['node-1', 'node-2', 'node-3', 'gateway-1', 'psps', 'postgres'])
   started.kill('SIGTERM')
   expect(await started.exited).toBe(0)
 })

@@ -173,12 +173,14 @@ export class Walk {
     }
     const manual = allOperations(this.state).find(({ status }) => status === 'manual')
     if (manual !== undefined) return this.#rule(manual.id)
-    const unwanted = timers(this.scenario).find(({ kind }) => kind === 'compensation')
+    // What the PSP has refused to give back is with people, for ever; they are only reminded of it.
+    const open = timers(this.scenario).filter((timer) => timer.kind !== 'compensation' || !this.#wasRefused(timer))
+    const unwanted = open.find(({ kind }) => kind === 'compensation')
     if (unwanted !== undefined) {
       this.#compensate(unwanted.operationId)
       return true
     }
-    if (timers(this.scenario).length === 0) return false
+    if (open.length === 0) return false
     this.#fireNext()
     return true
   }
@@ -381,6 +383,10 @@ export class Walk {
   }
 
   /** People give back what nobody wanted. */
+  #wasRefused({ operationId }: { readonly operationId: string }): boolean {
+    return this.state.refunds.some(({ captureId, status }) => captureId === operationId && status === 'declined')
+  }
+
   #compensate(operationId: string): void {
     this.#decide({ type: 'ProposeCompensation', operationId, operator: 'op-1', reason: 'nobody wanted it' })
     this.#decide({ type: 'DecideCompensation', operationId, approver: 'op-2', approve: true })
