@@ -55,7 +55,11 @@ export class ReadSide {
   constructor(options: ReadSideOptions) {
     this.#options = options
     const { clock, limits, observer } = options
-    this.#periodic = new Periodic(clock, limits.readFlushMs, (error) => observer.trouble('read_failed', error))
+    this.#periodic = new Periodic(clock, limits.readFlushMs, (error) => {
+      // Ending with the process: the next owner goes on from the cursor.
+      if (error instanceof JournalError && error.code === 'journal_closed') return
+      observer.trouble('read_failed', error)
+    })
   }
 
   /** Shards that stand still before a decision that cannot be stored. */
