@@ -295,6 +295,21 @@ describe('rows 7 and 8: an attempt comes to nothing', () => {
     expect(status(failed)).toBe('failed')
   })
 
+  test.each([
+    ['refused by the set-up there', declined('configuration')],
+    ['certain not to have been sent', notSent],
+  ])('row 7: what the issuer said is told, also where the way elsewhere was %s', (_how, outcome) => {
+    let scenario = given(pending, says(attempt, declined('retry_elsewhere')))
+    for (let last = payment(scenario).attempts.at(-1); status(scenario) === 'pending'; ) {
+      scenario = given(scenario, says(last?.id ?? '', outcome))
+      last = payment(scenario).attempts.at(-1)
+    }
+    expect(payment(scenario).lifecycle).toMatchObject({
+      status: 'failed',
+      failure: { code: 'card_declined', decline: { class: 'retry_elsewhere', code: 'insufficient_funds' } },
+    })
+  })
+
   test('row 7: a webhook’s decline counts like an answer’s', () => {
     expect(status(given(pending, says(attempt, declined(), { source: 'webhook', factId: 'w' })))).toBe('failed')
   })

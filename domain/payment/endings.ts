@@ -69,7 +69,7 @@ function attemptEnded(state: Payment, attempt: Attempt, end: End, context: Payme
     const plan = planAttempt({ ...state, attempts }, context)
     if (plan !== undefined) return plan
   }
-  return [{ type: 'PaymentFailed', failure: failureOf(end) }]
+  return [{ type: 'PaymentFailed', failure: failureOf(end, declineBefore(state, attempt)) }]
 }
 
 /** When somebody last asked for the payment: whoever confirmed it, or its shopper, whose return is a request of its own. */
@@ -79,10 +79,19 @@ function lastWantedAt({ attempts }: Payment): number {
   )
 }
 
-function failureOf(end: End): PaymentFailure {
-  if (end.kind !== 'declined') return { code: 'psp_unavailable' }
-  if (end.decline.class === 'configuration') return { code: 'psp_configuration', decline: end.decline }
-  return { code: 'card_declined', decline: end.decline }
+/** What an issuer said at an earlier attempt. */
+function declineBefore({ attempts }: Payment, attempt: Attempt): Decline | undefined {
+  const declines = attempts.flatMap(({ id, decline }) => (id === attempt.id || decline === undefined ? [] : [decline]))
+  return declines.findLast(({ class: kind }) => kind !== 'configuration')
+}
+
+/** Merchants are told what an issuer said, rather than that trying elsewhere came to nothing: a card's token is often one PSP's own. */
+function failureOf(end: End, before: Decline | undefined): PaymentFailure {
+  if (end.kind === 'declined' && end.decline.class !== 'configuration') {
+    return { code: 'card_declined', decline: end.decline }
+  }
+  if (before !== undefined) return { code: 'card_declined', decline: before }
+  return end.kind === 'declined' ? { code: 'psp_configuration', decline: end.decline } : { code: 'psp_unavailable' }
 }
 
 /** Row 13. The merchant tries its own captures again; an automatic one is retried, then the payment fails. */

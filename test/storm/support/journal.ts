@@ -26,6 +26,8 @@ export function isAbortWithPerson({ id, state }: Operation, open: readonly Opera
 export class JournalView {
   /** By payment id. What the fold reports is the auditor's to tell. */
   readonly lives = new Map<string, PaymentLife>()
+  /** What happened to each, for a failing test. */
+  readonly trails = new Map<string, string[]>()
   /** Operations that came into doubt, by the first reason. */
   readonly doubts = new Map<string, string>()
   /** How often something happened that makes a storm one, by event. */
@@ -48,7 +50,10 @@ export class JournalView {
   get restless(): readonly string[] {
     const payments = [...this.lives].filter(([, life]) => life.isOpen && !isWithPerson(life))
     const notices = [...this.notices].filter(([, standing]) => standing === 'received')
-    return [...payments.map(([id]) => id), ...notices.map(([entity]) => `notice ${entity}`)]
+    return [
+      ...payments.map(([id]) => [id, ...(this.trails.get(id) ?? [])].join('\n  ')),
+      ...notices.map(([entity]) => `notice ${entity}`),
+    ]
   }
 
   #take({ entity, type, seq, at, data }: JournalRow): void {
@@ -61,7 +66,12 @@ export class JournalView {
     this.lives.set(id, life)
     const decided = decodeDecision(data)
     life.decide(seq, at, decided)
+    const trail = this.trails.get(id) ?? []
+    this.trails.set(id, trail)
     for (const event of decided.events) {
+      trail.push(
+        `${new Date(at).toISOString()} ${event.type} ${textOf(event, 'operationId')} ${textOf(event, 'reason')}`,
+      )
       if (noteworthy.has(event.type)) this.events.set(event.type, (this.events.get(event.type) ?? 0) + 1)
       const operation = textOf(event, 'operationId')
       if (event.type === 'OutcomeUnknown' && !this.doubts.has(operation)) {

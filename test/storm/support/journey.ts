@@ -53,14 +53,16 @@ class Journey {
     const paymentId = created.understood?.type === 'ok' ? created.understood.paymentId : undefined
     if (paymentId === undefined) return
     let status = statusOf(created)
+    // Whoever does not want to wait cancels: what was authorized all the same is given back.
+    if (status === 'pending' && this.#chance(0.3)) return this.#cancel(paymentId)
+    status = await this.#lookWhile(['pending'], paymentId, status)
     if (status === 'requires_action') {
       const outcome = this.#chance(0.8) ? 'complete' : 'fail'
       await visit({ merchantUrl: this.#merchantUrl, merchant, paymentId, outcome, comesBack: this.#chance(0.8) })
+      status = await this.#lookWhile(['pending', 'requires_action'], paymentId, status)
     }
-    // Whoever does not want to wait cancels: what was authorized all the same is given back.
-    if (status === 'pending' && this.#chance(0.3)) return this.#cancel(paymentId)
-    status = await this.#settled(paymentId, status)
-    if (status === 'requires_action') return this.#cancel(paymentId)
+    // Nobody would send the shopper anywhere any more.
+    if (status === 'pending' || status === 'requires_action') return this.#cancel(paymentId)
     if (status === 'authorized') status = await this.#afterAuthorization(paymentId, amount)
     if (status === 'captured' && this.#chance(0.5)) await this.#refund(paymentId, amount)
   }
@@ -73,12 +75,7 @@ class Journey {
     }
     const body = this.#chance(0.4) ? { amount: Math.ceil(amount / 2) } : {}
     await this.#post('capture', paymentId, body)
-    for (let looks = 0; looks < looksMax; looks += 1) {
-      const status = statusOf(await this.#read(paymentId))
-      if (status !== 'authorized') return status
-      await pause(lookMs)
-    }
-    return undefined
+    return this.#lookWhile(['authorized'], paymentId, 'authorized')
   }
 
   /** Twice, in parts, of what may be half of the amount. */
@@ -92,10 +89,14 @@ class Journey {
     await this.#post('void', paymentId, {})
   }
 
-  /** The status once it is neither pending nor with the shopper, or as it is when patience ends. */
-  async #settled(paymentId: string, first: string | undefined): Promise<string | undefined> {
+  /** @returns the first status that is none of these, or the last where patience ends. */
+  async #lookWhile(
+    these: readonly string[],
+    paymentId: string,
+    first: string | undefined,
+  ): Promise<string | undefined> {
     let status = first
-    for (let looks = 0; looks < looksMax && (status === 'pending' || status === 'requires_action'); looks += 1) {
+    for (let looks = 0; looks < looksMax && status !== undefined && these.includes(status); looks += 1) {
       await pause(lookMs)
       status = statusOf(await this.#read(paymentId))
     }

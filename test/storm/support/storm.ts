@@ -24,7 +24,7 @@ export interface Aftermath {
 }
 
 /** Longer than the schedule of an unknown outcome, whose pauses are patience, and the retries of voids and captures. */
-const restWithinMs = 400_000
+const restWithinMs = 900_000
 
 export class Storm {
   readonly #cluster: StormCluster
@@ -66,6 +66,8 @@ export class Storm {
   async aftermath(): Promise<Aftermath> {
     const { databaseUrl, bookUrl, idKey } = this.#cluster
     await this.#load.stop()
+    // What got no answer is repeated until there is one.
+    await this.#load.finish(0)
     let restless: readonly string[] = []
     const isOver = async (): Promise<boolean> => {
       const { pending } = await this.#cluster.webhookCounts()
@@ -73,10 +75,10 @@ export class Storm {
       return pending === 0 && restless.length === 0
     }
     await until(isOver, { withinMs: restWithinMs, everyMs: 5_000 }).catch((cause: unknown) => {
-      throw new Error(`not at rest: ${restless.slice(0, 20).join(', ') || 'webhooks'}`, { cause })
+      throw new Error(`not at rest: ${restless.slice(0, 5).join('\n') || 'webhooks'}`, { cause })
     })
     const webhooks = await this.#cluster.webhookCounts()
-    // Once each: what a person has to decide stays pending.
+    // Everything is read once more; what a person has to decide stays pending.
     await this.#load.finish(0)
     await this.#history.close()
     const journal = await PostgresJournal.open(databaseUrl)
