@@ -35,7 +35,10 @@ export class PaymentLife {
   readonly views = new Map<number, View>()
   #cancelRequested = false
   #captureRetry = false
-  readonly #disputes = new Map<string, { readonly status: string; readonly amountMinor: number }>()
+  readonly #disputes = new Map<
+    string,
+    { readonly status: string; readonly amountMinor: number; readonly attemptId: unknown }
+  >()
   readonly #report: Report
 
   constructor(report: Report) {
@@ -143,14 +146,15 @@ export class PaymentLife {
       case 'DisputeRecorded': {
         const dispute = (event['dispute'] ?? {}) as Readonly<Record<string, unknown>>
         const amountMinor = typeof dispute['amountMinor'] === 'number' ? dispute['amountMinor'] : 0
-        this.#disputes.set(String(dispute['id']), { status: String(dispute['status']), amountMinor })
+        const { id, status, attemptId } = dispute
+        this.#disputes.set(String(id), { status: String(status), amountMinor, attemptId })
         return
       }
       case 'ExternalOperationRecorded':
         this.external.add(textOf(event, 'pspReference'))
         if (event['kind'] === 'void' || event['kind'] === 'authorization_expired') {
-          const carrying = this.operations.carrying
-          if (carrying !== undefined) carrying.releasedMinor += this.operations.held(carrying)
+          const attempt = this.operations.get(textOf(event, 'attemptId'))
+          if (attempt !== undefined) attempt.releasedMinor += this.operations.held(attempt)
         }
     }
   }
@@ -273,19 +277,28 @@ export class PaymentLife {
   }
 
   #checkAmounts(events: readonly DecodedEvent[], seq: number): void {
-    const planned = (type: string): boolean =>
-      events.some((event) => event.type === type && event['cause'] !== 'external')
-    const { authorized, captured, refunded } = this.view()
-    const carrying = this.operations.carrying
-    const capturing = planned('CapturePlanned') ? this.operations.reserved('capture', carrying) : 0
+    const planned = (type: string): DecodedEvent[] =>
+      events.filter((event) => event.type === type && event['cause'] !== 'external')
+    const { authorized, captured } = this.view()
+    const capturesSome = planned('CapturePlanned').length > 0
+    const capturing = capturesSome ? this.operations.reserved('capture', this.operations.carrying) : 0
     if (captured + capturing > authorized) {
       const detail = `sequence ${seq}: ${captured} captured and ${capturing} on the way of ${authorized}`
       this.#report('captured_beyond_authorized', detail)
     }
-    if (!planned('RefundPlanned')) return
-    const refunding = this.operations.reserved('refund', carrying)
-    const disputed = sum([...this.#disputes.values()], ({ status, amountMinor }) =>
-      status === 'open' || status === 'lost' ? amountMinor : 0,
+    for (const event of planned('RefundPlanned')) this.#checkRefunds(textOf(event, 'attemptId'), seq)
+  }
+
+  /** Of the attempt whose money is given back: that is not always the one that carries the payment. */
+  #checkRefunds(attemptId: string, seq: number): void {
+    const attempt = this.operations.get(attemptId)
+    const captured = sum(this.operations.of('capture', attempt), worthOf)
+    const refunded = sum(this.operations.of('refund', attempt), worthOf)
+    const refunding = this.operations.reserved('refund', attempt)
+    const disputed = sum([...this.#disputes.values()], (dispute) =>
+      dispute.attemptId === attemptId && (dispute.status === 'open' || dispute.status === 'lost')
+        ? dispute.amountMinor
+        : 0,
     )
     if (refunded + refunding + disputed > captured) {
       const detail = `sequence ${seq}: ${refunded} refunded, ${refunding} on the way, ${disputed} disputed of ${captured}`
