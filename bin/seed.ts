@@ -141,22 +141,23 @@ export interface SeedSight {
     get(merchant: string): { readonly keys: readonly unknown[] } | undefined
     refresh(): Promise<void>
   }
-  /** Names of connections that running nodes serve. */
-  readonly servedBy: () => readonly string[]
+  /** Of each node that runs, the names of the connections that it serves. */
+  readonly served: () => readonly (readonly string[])[]
   readonly clock: Clock
 }
 
 /**
- * Resolves when the seed can be used: the merchants' keys work, and a node serves each connection.
+ * Resolves when the seed can be used: the merchants' keys work, and every node serves each connection.
  * @throws after ten seconds without.
  */
-export async function seedVisible(seed: Seed, { directory, servedBy, clock }: SeedSight): Promise<void> {
+export async function seedVisible(seed: Seed, { directory, served, clock }: SeedSight): Promise<void> {
   const until = clock.monotonic() + visibleWithinMs
   for (;;) {
-    const served = servedBy()
+    const nodes = served()
+    const isServed = (name: string): boolean => nodes.length > 0 && nodes.every((names) => names.includes(name))
     const missing = [
       ...seed.merchants.map(({ id }) => id).filter((id) => (directory.get(id)?.keys.length ?? 0) === 0),
-      ...seed.psp_connections.map(({ name }) => name).filter((name) => !served.includes(name)),
+      ...seed.psp_connections.map(({ name }) => name).filter((name) => !isServed(name)),
     ]
     if (missing.length === 0) return
     if (clock.monotonic() >= until) throw new Error(`what was seeded does not show up: ${missing.join(', ')}`)

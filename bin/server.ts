@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { pageFiles } from '../dashboard/assets.ts'
+import { mayNameSecret } from '../domain/operator/psp-connections.ts'
 import { buildApp } from '../gateway/app.ts'
 import { buildOperatorApp } from '../gateway/operator/app.ts'
 import { OperatorTokens, parseOperatorTokens } from '../gateway/operator/tokens.ts'
@@ -38,7 +39,6 @@ import { type RunningNode, startNode } from './node.ts'
 import { createBreakerMetric } from './node-metrics.ts'
 import { createJournalReader, createOperations, createOperatorReader } from './operations.ts'
 import { tellStatus } from './process-status.ts'
-import { mayNameSecret } from '../domain/operator/psp-connections.ts'
 import { ProcessConnections } from './psp/connections.ts'
 import { plantSeed, readSeed, seedVisible } from './seed.ts'
 
@@ -198,7 +198,10 @@ async function main(): Promise<void> {
     await plantSeed({ seed, router: cluster.router, clock: systemClock, random: systemRandom, keySecret })
     await seedVisible(seed, {
       directory,
-      servedBy: () => cluster.board.all.flatMap(({ status }) => status.nodeStatus?.connections ?? []),
+      served: () =>
+        cluster.board.all.flatMap(({ status: { nodeStatus } }) =>
+          nodeStatus === undefined ? [] : [nodeStatus.connections ?? []],
+        ),
       clock: systemClock,
     })
   }

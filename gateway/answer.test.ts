@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { addressOfPayment, paymentIdOf } from '../domain/ids.ts'
 import type { CreatePayment } from '../domain/payment/commands.ts'
+import { errorTable } from './errors.ts'
 import { fingerprintOf } from './idempotency.ts'
 import {
   answered,
@@ -185,6 +186,27 @@ describe('an operation of a payment', () => {
       })
       expect([response.statusCode, response.json<{ error: { code: string } }>().error.code]).toEqual([status, code])
     }
+  })
+
+  it.each([
+    ['customer_required', 'The payment names no customer, and its stored payment method needs one.'],
+    ['psp_configuration', undefined],
+  ])('refused for our set-up says what the merchant can mend: %s', async (code, message) => {
+    const { app, router } = testEdge()
+    const failure = { code: 'psp_configuration', decline: { class: 'configuration', code } } as const
+    router.script = () =>
+      done(paymentFor('k1', { lifecycle: { status: 'failed', failure } }), recordOf('confirm', { concludedSeq: 2 }))
+    const response = await app.inject({
+      method: 'POST',
+      url: `/v1/payments/${id}/confirm`,
+      headers: headersOf('k2'),
+      payload: {},
+    })
+    const { error } = response.json<{ error: Record<string, unknown> }>()
+    expect([response.statusCode, error['code']]).toEqual([424, 'psp_configuration'])
+    expect([error['decline_code'], error['message']]).toEqual(
+      message === undefined ? [undefined, errorTable.psp_configuration.message] : [code, message],
+    )
   })
 
   it('declined is answered with the members of its error in the documented order', async () => {

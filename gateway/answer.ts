@@ -204,8 +204,10 @@ function failureOfOperation(
   }
 }
 
+/** Also of a set-up that was refused: some of it is the merchant's to mend, such as a `customer` that was left out. */
 function declined(code: Refusal['code'], declineCode: string | undefined): Refusal {
-  if (declineCode === undefined || code === 'psp_configuration') return { code }
+  // `psp_configuration` for `psp_configuration` says nothing more.
+  if (declineCode === undefined || declineCode === code) return { code }
   return { code, declineCode, message: declineMessage(declineCode, errorTable[code].message) }
 }
 

@@ -28,8 +28,13 @@ export interface Secrets {
   readonly keySecretFile: string
   /** Of the PSP connections: setting → file. */
   readonly psp: Readonly<Record<keyof typeof pspSettings, string>>
-  /** What the simulated PSPs sign their webhooks with, and log in with. */
-  readonly webhooks: { readonly stripeSecret: string; readonly adyenHmacKey: string; readonly adyenLogin: string }
+  /** What the simulated PSPs sign their webhooks with and log in with, and the file that tells them. */
+  readonly webhooks: {
+    readonly stripeSecret: string
+    readonly adyenHmacKey: string
+    readonly adyenLogin: string
+    readonly endpointsFile: string
+  }
   readonly seedFile: string
   readonly operatorTokensFile: string
   readonly operatorTokens: readonly OperatorToken[]
@@ -75,6 +80,7 @@ export async function loadSecrets(directory: string, random: Random): Promise<Se
       stripeSecret: stripeSecret.text.trim(),
       adyenHmacKey: adyenHmacKey.text.trim(),
       adyenLogin: adyenLogin.text.trim(),
+      endpointsFile: path('simulator_webhooks.json'),
     },
     seedFile: path('seed.json'),
     operatorTokensFile: path('operator_tokens.json'),
@@ -109,18 +115,15 @@ export async function writeSeed({ seedFile, merchants }: Secrets, simulatorUrl: 
   await writeAtomically(seedFile, `${JSON.stringify({ merchants, psp_connections: [stripe, adyen] }, null, 2)}\n`)
 }
 
-/** Where the simulated PSPs push what happens, as the simulator reads it. */
-export function webhookEndpoints({ webhooks }: Secrets, merchantUrl: string): string {
-  const { stripeSecret, adyenHmacKey, adyenLogin } = webhooks
-  return JSON.stringify({
-    endpoints: [
-      { psp: 'stripe', url: `${merchantUrl}/webhooks/stripe/stripe-test`, secrets: [stripeSecret] },
-      {
-        ...{ psp: 'adyen', url: `${merchantUrl}/webhooks/adyen/adyen-test`, login: adyenLogin },
-        ...{ hmac_keys: [adyenHmacKey], merchant_account: simulatedMerchantAccount },
-      },
-    ],
-  })
+/** Where the simulated PSPs push what happens, as the simulator reads it; written anew each time, as the seed is. */
+export async function writeWebhookEndpoints({ webhooks }: Secrets, merchantUrl: string): Promise<void> {
+  const { stripeSecret, adyenHmacKey, adyenLogin, endpointsFile } = webhooks
+  const stripe = { psp: 'stripe', url: `${merchantUrl}/webhooks/stripe/stripe-test`, secrets: [stripeSecret] }
+  const adyen = {
+    ...{ psp: 'adyen', url: `${merchantUrl}/webhooks/adyen/adyen-test`, login: adyenLogin },
+    ...{ hmac_keys: [adyenHmacKey], merchant_account: simulatedMerchantAccount },
+  }
+  await writeAtomically(endpointsFile, `${JSON.stringify({ endpoints: [stripe, adyen] }, null, 2)}\n`)
 }
 
 const simulatedMerchantAccount = 'ShardpayDevECOM'

@@ -28,7 +28,7 @@ import { type DevDatabase, openDatabase } from './postgres.ts'
 import { assertPortFree, host, portOrFree } from './ports.ts'
 import { describeExit, type Exit, type Program, startProgram } from './program.ts'
 import { Respawn, respawnPauseMs } from './respawn.ts'
-import { loadSecrets, pspSettings, type Secrets, webhookEndpoints, writeSeed } from './secrets.ts'
+import { loadSecrets, pspSettings, type Secrets, writeSeed, writeWebhookEndpoints } from './secrets.ts'
 import { StartError } from './start-error.ts'
 
 export interface SupervisorOptions {
@@ -138,10 +138,9 @@ export class Supervisor {
 
     // Nodes tell shoppers where to come back to, PSPs push to the gateway, and one that was killed comes back where it was.
     const merchantPort = await portOrFree(config.merchantPort)
-    const merchantUrl = `http://${host}:${merchantPort}`
-    const simulator = await this.#step('simulated Stripe and Adyen', () =>
-      this.#startSimulator(empty, webhookEndpoints(secrets, merchantUrl)),
-    )
+    await writeWebhookEndpoints(secrets, `http://${host}:${merchantPort}`)
+    const { endpointsFile } = secrets.webhooks
+    const simulator = await this.#step('simulated Stripe and Adyen', () => this.#startSimulator(empty, endpointsFile))
     const simulatorUrl = urlIn(simulator, simulator.ready['url'])
     await writeSeed(secrets, simulatorUrl)
     const nodeIds = Array.from({ length: config.nodes }, (_, index) => `node-${index + 1}`)
@@ -215,14 +214,14 @@ export class Supervisor {
     return result
   }
 
-  async #startSimulator(empty: boolean, webhooks: string): Promise<Program> {
+  async #startSimulator(empty: boolean, webhooksFile: string): Promise<Program> {
     const book = join(this.#options.directory, 'simulator')
     if (empty) await rm(book, { recursive: true, force: true })
-    const environment = { SHARDPAY_SIMULATOR_WEBHOOKS: webhooks }
-    this.#simulator = await this.#startProgram('simulated PSPs', 'psp/simulator/main.ts', environment, [
+    this.#simulator = await this.#startProgram('simulated PSPs', 'psp/simulator/main.ts', {}, [
       ...['--host', host],
       ...['--port', String(this.#options.config.simulatorPort)],
       ...['--book', book],
+      ...['--webhooks', webhooksFile],
     ])
     return this.#simulator
   }
@@ -246,10 +245,9 @@ export class Supervisor {
       SHARDPAY_KEY_SECRET_FILE: secrets.keySecretFile,
       SHARDPAY_LOG_LEVEL: config.logLevel,
       SHARDPAY_PUBLIC_URL: `http://${host}:${merchantPort}`,
-      ...Object.fromEntries(
-        Object.entries(pspSettings).map(([name, setting]) => [setting, secrets.psp[name as keyof typeof pspSettings]]),
-      ),
     }
+    const namedBy = (...names: readonly (keyof typeof pspSettings)[]) =>
+      Object.fromEntries(names.map((name) => [pspSettings[name], secrets.psp[name]]))
     const gateway = this.#respawn(gatewayId, databaseUrl, {
       ...common,
       SHARDPAY_ROLES: 'gateway,operator',
@@ -258,12 +256,14 @@ export class Supervisor {
       SHARDPAY_OPERATOR_PORT: String(operatorPort),
       SHARDPAY_OPERATOR_TOKENS_FILE: secrets.operatorTokensFile,
       SHARDPAY_SEED_FILE: secrets.seedFile,
+      ...namedBy('stripeWebhooks', 'adyenWebhooks', 'adyenLogin'),
     })
     const nodes = nodeIds.map((node) =>
       this.#respawn(node, databaseUrl, {
         ...common,
         SHARDPAY_ROLES: 'node',
         SHARDPAY_OPERATOR_PORT: '0',
+        ...namedBy('stripeKey', 'adyenKey'),
       }),
     )
     this.#servers = [gateway, ...nodes]

@@ -13,21 +13,30 @@ import type { Environment } from '../../runtime/config.ts'
 import { withPatience } from './patience.ts'
 import { readSecret, readSecrets } from './secret-file.ts'
 
+/** What a process does with connections: nodes call PSPs, gateways hear them. */
+export interface Uses {
+  readonly connectors: boolean
+  readonly receivers: boolean
+}
+
 export interface Secrets {
+  /** Empty where the process calls nobody. */
   readonly apiKey: string
-  /** Of webhooks; empty where the connection takes none. */
+  /** Of webhooks; empty where the connection takes none, or the process hears none. */
   readonly signing: readonly string[]
   /** Of webhooks, `user:password`. */
   readonly logins: readonly string[]
 }
 
-/** @throws {SecretUnreadable} */
-export function secretsOf(connection: PspConnection, environment: Environment): Secrets {
+/** Those that the process has a use for: what it does not hold nobody can take from it. @throws {SecretUnreadable} */
+export function secretsOf(connection: PspConnection, environment: Environment, uses: Uses): Secrets {
   const { secretSetting, webhookSecretSetting, webhookLoginSetting } = connection
+  const ofWebhooks = (setting: string | undefined): readonly string[] =>
+    uses.receivers && setting !== undefined ? readSecrets(setting, environment) : []
   return {
-    apiKey: readSecret(secretSetting, environment),
-    signing: webhookSecretSetting === undefined ? [] : readSecrets(webhookSecretSetting, environment),
-    logins: webhookLoginSetting === undefined ? [] : readSecrets(webhookLoginSetting, environment),
+    apiKey: uses.connectors ? readSecret(secretSetting, environment) : '',
+    signing: ofWebhooks(webhookSecretSetting),
+    logins: ofWebhooks(webhookLoginSetting),
   }
 }
 

@@ -31,21 +31,22 @@ class Rig {
   readonly lines: string[] = []
   readonly rows: StoredDecision[] = []
   away = false
-  readonly connections = new ProcessConnections({
-    source: {
-      readDecisions: (_, after) =>
-        this.away ? Promise.reject(new Error('away')) : Promise.resolve(this.rows.filter(({ seq }) => seq > after)),
-    },
-    environment: {
-      SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: join(this.directory, 'key'),
-      SHARDPAY_STRIPE_TEST_WEBHOOK_SECRET_FILE: join(this.directory, 'webhooks'),
-    },
-    clock: this.clock,
-    log: createLog({ level: 'info', stream: { write: (line: string) => void this.lines.push(line) } }),
-    uses: { connectors: true, receivers: true },
-  })
+  readonly connections: ProcessConnections
 
-  constructor() {
+  constructor(uses = { connectors: true, receivers: true }) {
+    this.connections = new ProcessConnections({
+      source: {
+        readDecisions: (_, after) =>
+          this.away ? Promise.reject(new Error('away')) : Promise.resolve(this.rows.filter(({ seq }) => seq > after)),
+      },
+      environment: {
+        SHARDPAY_STRIPE_TEST_SECRET_KEY_FILE: join(this.directory, 'key'),
+        SHARDPAY_STRIPE_TEST_WEBHOOK_SECRET_FILE: join(this.directory, 'webhooks'),
+      },
+      clock: this.clock,
+      log: createLog({ level: 'info', stream: { write: (line: string) => void this.lines.push(line) } }),
+      uses,
+    })
     mkdirSync(this.directory, { recursive: true })
     this.write('key', 'sk_test_aaaaaaaa')
     this.write('webhooks', 'whsec_a')
@@ -83,6 +84,22 @@ describe('the PSP connections of a process', () => {
     rig.add({ ...stripe, name: 'stripe-eu-test' })
     await rig.pass(500)
     expect([...rig.connections.profiles.keys()]).toEqual(['stripe-test', 'stripe-eu-test'])
+  })
+
+  test('need no API key where they are only heard, and no webhook secret where they are only called', async () => {
+    const gateway = new Rig({ connectors: false, receivers: true })
+    rmSync(join(gateway.directory, 'key'))
+    const node = new Rig({ connectors: true, receivers: false })
+    rmSync(join(node.directory, 'webhooks'))
+    for (const rig of [gateway, node]) {
+      rig.add(stripe)
+      await rig.connections.start()
+    }
+    expect([gateway.connections.connectors.size, gateway.connections.receiver('stripe-test')?.psp]).toEqual([
+      0,
+      'stripe',
+    ])
+    expect([node.connections.connectors.size, node.connections.receiver('stripe-test')]).toEqual([1, undefined])
   })
 
   test('take a new API key for new calls, and new webhook secrets without another connector', async () => {

@@ -24,15 +24,14 @@ import type { WebhookReceiver } from '../../psp/webhook.ts'
 import type { Cancel, Clock } from '../../runtime/clock.ts'
 import type { Environment } from '../../runtime/config.ts'
 import type { Log } from '../../runtime/log.ts'
-import { buildConnector, buildReceiver, type Secrets, secretsOf } from './build.ts'
+import { buildConnector, buildReceiver, type Secrets, secretsOf, type Uses } from './build.ts'
 
 export interface ProcessConnectionsOptions {
   readonly source: Pick<ReadModel, 'readDecisions'>
   readonly environment: Environment
   readonly clock: Clock
   readonly log: Log
-  /** What this process does with connections. */
-  readonly uses: { readonly connectors: boolean; readonly receivers: boolean }
+  readonly uses: Uses
   /** For connections of test mode alone (patience.ts). */
   readonly testModePatienceMs?: number
   /** Told of each connection's breaker when it is served, and whenever it changes. */
@@ -132,7 +131,7 @@ export class ProcessConnections {
     const { name } = registered
     const before = this.#served.get(name)
     try {
-      const secrets = secretsOf(registered, this.#options.environment)
+      const secrets = secretsOf(registered, this.#options.environment, this.#options.uses)
       const { secretSetting: _, ...settings } = registered
       const basis = JSON.stringify([settings, secrets.apiKey])
       if (before?.basis === basis) {
