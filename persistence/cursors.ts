@@ -1,13 +1,10 @@
 /**
- * What is kept under a shard's cursor: timers, the merchants' directory, PSP references and notices. A cursor moves by compare-and-set on its old
- * position, at its owner's epoch, in the one statement that also writes what it guards; shards whose cursor stands
- * elsewhere, or that have another owner, are left out whole. So is a node that is ahead of a database that lost rows: its
- * cursor would hide what is written there anew from the next owner.
+ * What is kept under a shard's cursor `actors`: timers, the merchants' directory, PSP references and notices, written with the
+ * move of the cursor (cursor-move.ts).
  *
  * A shard's epoch record takes the cursor for its epoch (acquire.ts), so that a statement of the owner before, begun before
  * the shard was taken and committed after, finds the cursor changed and moves nothing; the shard is opened from where it
- * stands then. Moving a cursor again to where this epoch has moved
- * it already counts as done: a move of unknown outcome may be repeated.
+ * stands then.
  */
 import type {
   CursorAdvance,
@@ -20,6 +17,7 @@ import type {
 } from '../actors/journal.ts'
 import { assert } from '../runtime/assert.ts'
 import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
+import { type AskedMove, moveText, moveTogether, moveValues, movedText } from './cursor-move.ts'
 import type { DatabasePool } from './database-pool.ts'
 import { assertGapless, rowColumns, type StoredRow, toRow } from './reads.ts'
 
@@ -92,30 +90,20 @@ export async function dueTimers(
   return pool.query<StoredTimer>({ name: 'due', text: dueText, values: [shards, horizon] })
 }
 
-const advanceText = `
-  WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) AS a (shard, epoch, from_position, to_position)
-  ), movable AS MATERIALIZED (
-    SELECT c.shard, a.epoch, a.to_position FROM asked a
-    JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
-    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = 'actors' AND c.position = a.from_position AND c.epoch <= a.epoch
-    WHERE EXISTS (SELECT FROM journal j WHERE j.shard = a.shard AND j.position = a.to_position)
-    ORDER BY c.shard FOR UPDATE OF c
-  ), moved AS (
-    UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
-    WHERE c.shard = m.shard AND c.consumer = 'actors'
-    RETURNING c.shard
-  ), entity AS MATERIALIZED (
-    SELECT e.shard, e.entity FROM unnest($5::int[], $6::bytea[]) AS e (shard, entity) JOIN moved USING (shard)
-  ), wanted AS MATERIALIZED (
-    SELECT w.* FROM unnest($7::int[], $8::bytea[], $9::text[], $10::text[], $11::bigint[]) AS w (shard, entity, operation, kind, due)
-    JOIN moved USING (shard)
+const advanceText = `${moveText('actors')}, wanted AS MATERIALIZED (
+    SELECT * FROM unnest($7::int[], $8::bytea[], $9::text[], $10::text[], $11::bigint[]) AS w (shard, entity, operation, kind, due)
+    WHERE (SELECT moves FROM every)
+  ), present AS MATERIALIZED (
+    SELECT t.* FROM unnest($5::int[], $6::bytea[]) AS e (shard, entity)
+    CROSS JOIN LATERAL (
+      SELECT t.ctid AS place, t.shard, t.entity, t.operation, t.kind FROM timer t
+      WHERE t.shard = e.shard AND t.entity = e.entity OFFSET 0
+    ) t WHERE (SELECT moves FROM every)
   ), removed AS (
-    DELETE FROM timer t USING entity e
-    WHERE t.shard = e.shard AND t.entity = e.entity AND NOT EXISTS (
-      SELECT FROM wanted w
-      WHERE w.shard = t.shard AND w.entity = t.entity AND w.operation = t.operation AND w.kind = t.kind
-    )
+    DELETE FROM timer WHERE ctid = ANY (ARRAY(
+      SELECT place FROM present
+      WHERE (shard, entity, operation, kind) NOT IN (SELECT shard, entity, operation, kind FROM wanted)
+    ))
   ), stored AS (
     INSERT INTO timer (shard, entity, operation, kind, due)
     SELECT shard, entity, operation, kind, due FROM wanted ORDER BY shard, entity, operation, kind
@@ -124,40 +112,36 @@ const advanceText = `
     INSERT INTO merchant (merchant, shard, entity, version, data)
     SELECT m.merchant, m.shard, m.entity, m.version, m.data
     FROM unnest($12::int[], $13::bytea[], $14::text[], $15::int[], $16::bytea[]) AS m (shard, entity, merchant, version, data)
-    JOIN moved USING (shard) ORDER BY m.merchant
+    WHERE (SELECT moves FROM every) ORDER BY m.merchant
     ON CONFLICT (merchant) DO UPDATE SET version = excluded.version, data = excluded.data
       WHERE merchant.version < excluded.version
   ), referenced AS (
     INSERT INTO psp_ref (connection, reference, shard, entity)
     SELECT r.connection, r.reference, r.shard, r.entity
     FROM unnest($17::int[], $18::bytea[], $19::text[], $20::text[]) AS r (shard, entity, connection, reference)
-    JOIN moved USING (shard) ORDER BY r.connection, r.reference, r.shard
+    WHERE (SELECT moves FROM every) ORDER BY r.connection, r.reference, r.shard
     ON CONFLICT DO NOTHING
   ), noticed AS (
     INSERT INTO psp_notice (shard, entity, connection, notice, type, status, reason, payment, received_at)
     SELECT n.* FROM unnest($21::int[], $22::bytea[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::bytea[], $29::bigint[])
       AS n (shard, entity, connection, notice, type, status, reason, payment, received_at)
-    JOIN moved USING (shard) ORDER BY n.shard, n.entity
+    WHERE (SELECT moves FROM every) ORDER BY n.shard, n.entity
     ON CONFLICT (shard, entity) DO UPDATE SET status = excluded.status, reason = excluded.reason, payment = excluded.payment
       WHERE (psp_notice.status, psp_notice.reason, psp_notice.payment)
         IS DISTINCT FROM (excluded.status, excluded.reason, excluded.payment)
-  )
-  SELECT a.shard FROM asked a
-  WHERE a.shard NOT IN (SELECT shard FROM moved)
-    AND NOT EXISTS (
-      SELECT FROM shard_cursor c
-      WHERE c.shard = a.shard AND c.consumer = 'actors' AND c.position = a.to_position AND c.epoch = a.epoch
-        AND a.from_position < a.to_position
-    )
-  ORDER BY a.shard`
+  )${movedText('actors')}`
 
 /** Answers the shards that were left out. */
 export async function advanceCursors(
   pool: DatabasePool,
   advances: readonly CursorAdvance[],
 ): Promise<readonly number[]> {
-  assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
-  for (const { shard, from, to } of advances) assert(from <= to, 'a cursor moves forward', { shard, from, to })
+  return moveTogether(advances, (movable) =>
+    pool.query<AskedMove>({ name: 'advance_actors', text: advanceText, values: valuesOf(movable) }),
+  )
+}
+
+function valuesOf(advances: readonly CursorAdvance[]): unknown[] {
   const entities = advances.flatMap(({ shard, entities: own }) => own.map((entity) => ({ shard, entity })))
   const timers = advances.flatMap((advance) => advance.timers)
   const replaced = new Set(entities.map(({ shard, entity }) => `${shard}/${entity}`))
@@ -167,43 +151,34 @@ export async function advanceCursors(
   const merchants = newest(advances.flatMap((advance) => advance.merchants))
   const pspReferences = advances.flatMap((advance) => advance.pspReferences)
   const notices = advances.flatMap((advance) => advance.notices)
-  const rows = await pool.query<{ shard: number }>({
-    // Without a name it is planned for what it is about to write: 3 ms, once a second. A plan that was made while few timers
-    // were stored looks through all of them for each entity, and 1,280 entities took longer than a statement may.
-    text: advanceText,
-    values: [
-      advances.map(({ shard }) => shard),
-      advances.map(({ epoch }) => epoch),
-      advances.map(({ from }) => from),
-      advances.map(({ to }) => to),
-      entities.map(({ shard }) => shard),
-      byteaArrayOfHex(entities.map(({ entity }) => entity)),
-      timers.map(({ shard }) => shard),
-      byteaArrayOfHex(timers.map(({ entity }) => entity)),
-      timers.map(({ operation }) => operation),
-      timers.map(({ kind }) => kind),
-      timers.map(({ due }) => due),
-      merchants.map(({ shard }) => shard),
-      byteaArrayOfHex(merchants.map(({ entity }) => entity)),
-      merchants.map(({ merchant }) => merchant),
-      merchants.map(({ version }) => version),
-      byteaArray(merchants.map(({ data }) => data)),
-      int4Array(pspReferences.map(({ shard }) => shard)),
-      byteaArrayOfHex(pspReferences.map(({ entity }) => entity)),
-      textArray(pspReferences.map(({ connection }) => connection)),
-      textArray(pspReferences.map(({ reference }) => reference)),
-      int4Array(notices.map(({ shard }) => shard)),
-      byteaArrayOfHex(notices.map(({ entity }) => entity)),
-      textArray(notices.map(({ connection }) => connection)),
-      textArray(notices.map(({ notice }) => notice)),
-      textArray(notices.map(({ type }) => type)),
-      textArray(notices.map(({ status }) => status)),
-      textArray(notices.map(({ reason }) => reason)),
-      byteaArray(notices.map(({ payment }) => (payment === null ? null : Buffer.from(payment, 'hex')))),
-      int8Array(notices.map(({ receivedAt }) => receivedAt)),
-    ],
-  })
-  return rows.map(({ shard }) => shard)
+  return [
+    ...moveValues(advances),
+    int4Array(entities.map(({ shard }) => shard)),
+    byteaArrayOfHex(entities.map(({ entity }) => entity)),
+    int4Array(timers.map(({ shard }) => shard)),
+    byteaArrayOfHex(timers.map(({ entity }) => entity)),
+    textArray(timers.map(({ operation }) => operation)),
+    textArray(timers.map(({ kind }) => kind)),
+    int8Array(timers.map(({ due }) => due)),
+    int4Array(merchants.map(({ shard }) => shard)),
+    byteaArrayOfHex(merchants.map(({ entity }) => entity)),
+    textArray(merchants.map(({ merchant }) => merchant)),
+    int4Array(merchants.map(({ version }) => version)),
+    byteaArray(merchants.map(({ data }) => data)),
+    int4Array(pspReferences.map(({ shard }) => shard)),
+    byteaArrayOfHex(pspReferences.map(({ entity }) => entity)),
+    textArray(pspReferences.map(({ connection }) => connection)),
+    textArray(pspReferences.map(({ reference }) => reference)),
+    int4Array(notices.map(({ shard }) => shard)),
+    byteaArrayOfHex(notices.map(({ entity }) => entity)),
+    textArray(notices.map(({ connection }) => connection)),
+    textArray(notices.map(({ notice }) => notice)),
+    textArray(notices.map(({ type }) => type)),
+    textArray(notices.map(({ status }) => status)),
+    textArray(notices.map(({ reason }) => reason)),
+    byteaArray(notices.map(({ payment }) => (payment === null ? null : Buffer.from(payment, 'hex')))),
+    int8Array(notices.map(({ receivedAt }) => receivedAt)),
+  ]
 }
 
 /** One row per merchant: a statement may not write a row twice. */
