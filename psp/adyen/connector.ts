@@ -15,19 +15,13 @@
  */
 import type { Mode } from '../../domain/ids.ts'
 import type { ConnectionProfile, OperationOutcome, PspCall } from '../../domain/payment/operations.ts'
-import { assert, unreachable } from '../../runtime/assert.ts'
+import { assert } from '../../runtime/assert.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connector, InquiryOptions, SendOptions } from '../connector.ts'
 import { HttpClient, type HttpLimits, type HttpResult } from '../http/client.ts'
+import { outcomeOfUnrepresentable } from '../unrepresentable.ts'
 import { outcomeOfRepeat, outcomeOfSend, unknown } from './mapping.ts'
-import {
-  adyenRequestVersion,
-  type AdyenRequest,
-  type AskableCall,
-  basePaths,
-  buildRequest,
-  type Unrepresentable,
-} from './wire.ts'
+import { adyenRequestVersion, type AdyenRequest, type AskableCall, basePaths, buildRequest } from './wire.ts'
 
 export interface AdyenConnectorOptions {
   /** Name of the PSP connection, such as `adyen-test`. */
@@ -143,20 +137,4 @@ export function createAdyenConnector(options: AdyenConnectorOptions): Connector 
 /** A second step without what the shopper brought back cannot be asked about; the webhook tells. */
 function isAskable(call: PspCall): call is AskableCall {
   return call.kind !== 'complete' || call.redirectResult !== undefined
-}
-
-/** Nothing was sent, and nothing ever can be. */
-function outcomeOfUnrepresentable({ unrepresentable }: Unrepresentable): OperationOutcome {
-  switch (unrepresentable) {
-    case 'amount':
-      return { kind: 'declined', decline: { class: 'configuration', code: 'amount_not_supported' } }
-    case 'customer':
-      return { kind: 'declined', decline: { class: 'configuration', code: 'customer_required' } }
-    case 'payment_method':
-      return { kind: 'declined', decline: { class: 'retry_elsewhere', code: 'payment_method_not_supported' } }
-    case 'request_version':
-      return { kind: 'not_sent', reason: 'request_version' }
-    default:
-      return unreachable(unrepresentable)
-  }
 }

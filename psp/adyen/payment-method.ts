@@ -5,7 +5,7 @@
  * number, a security code or an expiry date is refused. The members' order is fixed: the same token always gives the same bytes.
  */
 import type { AuthorizeCall } from '../../domain/payment/operations.ts'
-import type { Unrepresentable } from './wire.ts'
+import type { Unrepresentable } from '../unrepresentable.ts'
 
 /** The members of a payment request that say who pays, and how the shopper takes part. */
 export interface PayerFields {

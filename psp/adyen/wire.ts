@@ -21,6 +21,7 @@ import type {
   VoidCall,
 } from '../../domain/payment/operations.ts'
 import { unreachable } from '../../runtime/assert.ts'
+import type { Unrepresentable } from '../unrepresentable.ts'
 import { payerFields } from './payment-method.ts'
 
 /** Where the Checkout API is at Adyen's test and live addresses. */
@@ -34,13 +35,6 @@ export interface AdyenRequest {
   /** JSON. */
   readonly body: string
   readonly idempotencyKey: string
-}
-
-/**
- * Adyen cannot be asked for this. `customer`: a stored payment method is found by its shopper alone, and none was named.
- */
-export interface Unrepresentable {
-  readonly unrepresentable: 'amount' | 'payment_method' | 'customer' | 'request_version'
 }
 
 /** The second step of an authorization is asked with what the shopper brought back: without it there is nothing to send. */

@@ -16,6 +16,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { parseObject } from '../answer-json.ts'
 import type { Connector, InquiryOptions, SendOptions } from '../connector.ts'
 import { HttpClient, type HttpLimits, type HttpResult } from '../http/client.ts'
+import { outcomeOfUnrepresentable } from '../unrepresentable.ts'
 import { readIntent, readPage, readRefund, type StripeIntent } from './answers.ts'
 import {
   outcomeOfAuthorization,
@@ -36,7 +37,6 @@ import {
   type StripeRequest,
   stripeRequestVersion,
   stripeVersion,
-  type Unrepresentable,
 } from './wire.ts'
 
 export interface StripeConnectorOptions {
@@ -270,18 +270,4 @@ function requestOf(call: PspCall): ReturnType<typeof buildRequest> {
   assert(call.authorizationReference !== undefined, 'a void has its authorization looked up before it is built')
   if (call.requestVersion !== stripeRequestVersion) return { unrepresentable: 'request_version' }
   return cancelRequest(call.authorizationReference, call.idempotencyKey)
-}
-
-/** Nothing was sent, and nothing ever can be. */
-function outcomeOfUnrepresentable({ unrepresentable }: Unrepresentable): OperationOutcome {
-  switch (unrepresentable) {
-    case 'amount':
-      return { kind: 'declined', decline: { class: 'configuration', code: 'amount_not_supported' } }
-    case 'payment_method':
-      return { kind: 'declined', decline: { class: 'retry_elsewhere', code: 'payment_method_not_supported' } }
-    case 'request_version':
-      return { kind: 'not_sent', reason: 'request_version' }
-    default:
-      return unreachable(unrepresentable)
-  }
 }

@@ -12,6 +12,7 @@
 import { toPspMinor } from '../../domain/money/psp-exponents.ts'
 import type { AuthorizeCall, CaptureCall, PspCall, RefundCall } from '../../domain/payment/operations.ts'
 import { unreachable } from '../../runtime/assert.ts'
+import type { Unrepresentable } from '../unrepresentable.ts'
 import { encodeForm, type FormValue } from './form.ts'
 import { paymentMethodFields } from './wallet.ts'
 
@@ -28,11 +29,6 @@ export interface StripeRequest {
   readonly body?: string
   /** Sent with a POST; Stripe stores the first outcome under it. */
   readonly idempotencyKey?: string
-}
-
-/** Stripe cannot be asked for this: it has no such currency, or no such amount of it, or cannot read what a wallet gave. */
-export interface Unrepresentable {
-  readonly unrepresentable: 'amount' | 'payment_method' | 'request_version'
 }
 
 /** A void needs the intent's id, which may have to be looked up first (see {@link cancelRequest}). */
