@@ -106,11 +106,11 @@ async function one(seed: number): Promise<void> {
 }
 
 function print(result: RunResult): void {
-  const { flags, failure, hash, turns, virtualMs, decisions, answers, effects, compared, troubles } = result
+  const { flags, failure, hash, turns, virtualMs, decisions, answers, effects, compared, shown, troubles } = result
   console.log(`seed ${flags.seed} ${describe(flags)}`)
   console.log(
     `${(virtualMs / 1000).toFixed(1)} s virtual, ${turns} turns, ${decisions} decisions, ${answers} answers, ` +
-      `${effects} effects, ${compared} payments compared with the book, hash ${hash}`,
+      `${effects} effects, ${compared} payments compared with the book, ${shown} rows of the read side with the journal, hash ${hash}`,
   )
   if (Object.keys(troubles).length > 0) console.log(`troubles ${JSON.stringify(troubles)}`)
   if (failure === undefined) console.log('every claim held')

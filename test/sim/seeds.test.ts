@@ -13,18 +13,21 @@ describe('whatever fails, in whatever order', () => {
     const failures: string[] = []
     let effects = 0
     let compared = 0
+    let shown = 0
     for (let seed = firstSeed; seed < firstSeed + seeds && failures.length < 3; seed += 1) {
       const result = await runWorld(flagsOf(seed))
       effects += result.effects
       compared += result.compared
+      shown += result.shown
       if (result.failure !== undefined) {
         failures.push(`npm run sim -- --seed ${seed} --shrink\n${described(result.flags)}\n${textOf(result.failure)}`)
       }
     }
     expect(failures).toEqual([])
-    // It was no empty world: payments moved money, and were compared with the PSP's book at the end.
+    // It was no empty world: payments moved money, were compared with the PSP's book at the end, and shown all the while.
     expect(effects).toBeGreaterThan(seeds)
     expect(compared).toBeGreaterThan(seeds)
+    expect(shown).toBeGreaterThan(100 * seeds)
   })
 
   test('a seed is a history: run twice, it is the same turn for turn', async () => {

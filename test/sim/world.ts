@@ -6,6 +6,7 @@ import { AnswerChecker } from './checkers/answer-checker.ts'
 import { BookChecker } from './checkers/book-checker.ts'
 import { JournalChecker } from './checkers/journal-checker.ts'
 import { PaymentHistories } from './checkers/payment-histories.ts'
+import { ReadChecker } from './checkers/read-checker.ts'
 import { claim, Violation } from './checkers/violation.ts'
 import { watch } from './checkers/watched-database.ts'
 import { Chance } from './chance.ts'
@@ -38,6 +39,8 @@ export interface RunResult {
   readonly effects: number
   /** Payments at rest that were compared with the PSP's book. */
   readonly compared: number
+  /** Rows of the read side that were compared with the journal's fold, over all steps. */
+  readonly shown: number
   readonly troubles: Readonly<Record<string, number>>
 }
 
@@ -84,6 +87,7 @@ class World {
   readonly #supervisor: SimProcess
   readonly #histories = new PaymentHistories()
   readonly #journal: JournalChecker
+  readonly #read: ReadChecker
   readonly #answers: AnswerChecker
   readonly #book: BookChecker
   readonly #troubles: Record<string, number> = {}
@@ -111,10 +115,16 @@ class World {
         if (row.type.startsWith('payment.')) this.#histories.add(row)
       },
     })
+    this.#read = new ReadChecker(this.#journal, this.#histories)
     this.#answers = new AnswerChecker(this.#histories, this.#journal, (check) => this.#judge(check))
     this.#book = new BookChecker(this.#histories)
     const database = sabotage.database?.() ?? new MvccDatabase()
-    watch(database, (shard) => this.#judge(() => this.#journal.changed(database, shard)))
+    watch(database, (shard) =>
+      this.#judge(() => {
+        this.#journal.changed(database, shard)
+        this.#read.changed(database, shard)
+      }),
+    )
     this.#storage = new StorageServer(loop, chance.split('storage'), database, flags.storage)
     this.#psp = new SimPsp(
       loop,
@@ -161,6 +171,7 @@ class World {
       await this.#settle('reads')
       await this.#runUntil(this.loop.now / 1000 + timeline.restMs)
     }
+    await this.#caughtUp()
     this.#audit()
   }
 
@@ -175,6 +186,7 @@ class World {
       answers: this.#clients.answers,
       effects: this.#book.effects,
       compared: this.#compared,
+      shown: this.#read.compared,
       troubles: this.#troubles,
     }
   }
@@ -192,6 +204,20 @@ class World {
         open: this.#clients.open
           .slice(0, 3)
           .map((each) => ({ ...each, payment: this.#histories.stateOf(each.entity) })),
+        troubles: this.#troubles,
+      }))
+      await this.#runUntil(this.loop.now / 1000 + 250)
+    }
+  }
+
+  /** Until the read side shows everything: shards still move, and each move is a row. */
+  async #caughtUp(): Promise<void> {
+    const until = this.loop.now / 1000 + timeline.healedWithinMs
+    for (;;) {
+      const behind = this.#read.behind(this.#storage.database)
+      if (behind.length === 0) return
+      claim(this.loop.now / 1000 < until, 'read_behind', 'once all is well the read side shows everything', () => ({
+        behind: behind.slice(0, 3),
         troubles: this.#troubles,
       }))
       await this.#runUntil(this.loop.now / 1000 + 250)
@@ -224,6 +250,7 @@ class World {
     this.#psp.lossDeclared = true
     this.#histories.clear()
     this.#journal.rebase(this.#storage.database)
+    this.#read.rebase(this.#storage.database)
     this.#answers.forgive()
   }
 

@@ -1,6 +1,8 @@
 /** Databases that miss one check each. */
 import type { CursorAdvance } from '../../../actors/journal.ts'
 import type { MemoryWrite, MemoryWriteResult } from '../../../actors/memory-database.ts'
+import type { ReadAdvance } from '../../../actors/read-rows.ts'
+import { store } from '../../../actors/memory-read.ts'
 import { MvccDatabase } from '../mvcc-database.ts'
 
 /** The appending statement does not join the owner row. */
@@ -43,6 +45,16 @@ export class CursorWithoutCompareAndSet extends MvccDatabase {
 
   override write(write: MemoryWrite): MemoryWriteResult {
     return this.epochSeen(write.shard) === write.epoch ? super.write(write) : { kind: 'not_owner' }
+  }
+}
+
+/** Whoever has rows for the read side stores them and sets its cursor, wherever that stands and whoever owns the shard. */
+export class ReadCursorWithoutCompareAndSet extends MvccDatabase {
+  override advanceRead(advance: ReadAdvance): boolean {
+    const shard = this.shard(advance.shard)
+    shard.readCursor = { position: advance.to, epoch: advance.epoch }
+    store(shard.read, advance)
+    return true
   }
 }
 

@@ -2,7 +2,14 @@
 import { type ViolationCode } from '../checkers/violation.ts'
 import type { Flags } from '../flags.ts'
 import type { Sabotage } from '../world.ts'
-import { CollisionAsSuccess, CursorWithoutCompareAndSet, OwnerCheckOff, PredecessorCheckOff } from './database.ts'
+import {
+  CollisionAsSuccess,
+  CursorWithoutCompareAndSet,
+  OwnerCheckOff,
+  PredecessorCheckOff,
+  ReadCursorWithoutCompareAndSet,
+} from './database.ts'
+import { readInTwo } from './read-in-two.ts'
 import { RefusalGateOff } from './refusal-gate.ts'
 import { notSentOnRepeat } from './repeating-connector.ts'
 
@@ -44,6 +51,18 @@ export const sabotages: readonly SabotageCase[] = [
     name: 'cursor without compare-and-set',
     make: () => ({ database: () => new CursorWithoutCompareAndSet() }),
     breaks: ['cursor_went_back'],
+    focus: asTheyAre,
+  },
+  {
+    name: 'read cursor without compare-and-set',
+    make: () => ({ database: () => new ReadCursorWithoutCompareAndSet() }),
+    breaks: ['cursor_went_back', 'read_differs'],
+    focus: asTheyAre,
+  },
+  {
+    name: 'rows of the read side and its cursor in two transactions',
+    make: () => ({ journal: readInTwo }),
+    breaks: ['read_differs'],
     focus: asTheyAre,
   },
   {
