@@ -141,6 +141,8 @@ export class PaymentLife {
           each.reversed = true
         })
       case 'ReviewOpened':
+      case 'FactConflict':
+      case 'DisputeEvidenceDue':
         this.review = true
         return
       case 'DisputeRecorded': {

@@ -50,11 +50,11 @@ export class PspCluster {
     this.client = new Client(dev.urls.merchant, dev.api_keys[0]?.key ?? '')
   }
 
-  static async start(): Promise<PspCluster> {
+  static async start({ nodes = 1 }: { readonly nodes?: number } = {}): Promise<PspCluster> {
     const cluster = await DevCluster.make()
     try {
       const environment = { SHARDPAY_TEST_MODE_PATIENCE_MS: String(patienceMs) }
-      return new PspCluster(cluster, await cluster.start({ environment }).ready)
+      return new PspCluster(cluster, await cluster.start({ nodes, environment }).ready)
     } catch (error) {
       await cluster.destroy()
       throw error
