@@ -4,10 +4,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../runtime/clock.ts'
 import { type Postgres, startPostgres } from '../test/support/postgres.ts'
 import { migrate } from './migrate.ts'
+import type { RowOwner } from './queries-pool.ts'
 import { MerchantQueries } from './queries.ts'
 import { withClient } from './with-client.ts'
 
-const merchant = { merchant: 'mer_a', live: false }
+const merchant: RowOwner = { merchant: 'mer_a', live: false }
+/** Another merchant, and the same one in the other mode. */
+const others: readonly RowOwner[] = [
+  { merchant: 'mer_b', live: false },
+  { merchant: 'mer_a', live: true },
+]
 const bounds = { limit: 100, direction: 'older' } as const
 
 let primary: Postgres
@@ -39,16 +45,24 @@ async function run(url: string, text: string, values: readonly unknown[] = []): 
   await withClient(url, (client) => client.query(text, [...values]))
 }
 
-/** A payment, and the cursor of its shard moved in the same transaction, as the projector does it. */
-async function project(n: number): Promise<void> {
+/** A payment with one transfer, and the cursor of its shard moved in the same transaction, as the projector does it. */
+async function project(n: number, { merchant: id, live }: RowOwner = merchant): Promise<void> {
   await run(
     primary.url,
-    `WITH moved AS (UPDATE shard_cursor SET position = $1 WHERE shard = 7 AND consumer = 'read')
+    `WITH moved AS (UPDATE shard_cursor SET position = $1 WHERE shard = 7 AND consumer = 'read'),
+    now AS (SELECT floor(extract(epoch FROM now()) * 1000)::bigint AS at),
+    posted AS (INSERT INTO read.transfer
+      (posted_at, position, amount, shard, n, live, entity, merchant, currency, debit, credit, phase, connection, operation)
+      SELECT at, $1, 100, 7, 0, $3, decode(lpad(to_hex($1), 32, '0'), 'hex'), $2, 'EUR', 'psp_receivable', 'merchant_payable', 'posted',
+        'stripe-test', 'cap' FROM now),
+    balance AS (INSERT INTO read.balance AS b
+      (debits, credits, reserved_debits, reserved_credits, shard, live, merchant, currency, connection, account)
+      VALUES (100, 0, 0, 0, 7, $3, $2, 'EUR', 'stripe-test', 'psp_receivable')
+      ON CONFLICT (merchant, live, currency, connection, account, shard) DO UPDATE SET debits = b.debits + excluded.debits)
     INSERT INTO read.payment (created_at, updated_at, amount, authorized, captured, refunded, disputed, shard, seq, live, review,
       entity, merchant, currency, status, data)
-    SELECT at, at, 100, 0, 0, 0, 0, 7, 1, false, false, decode(lpad(to_hex($1), 32, '0'), 'hex'), 'mer_a', 'EUR', 'created', '\\x80'
-    FROM (SELECT floor(extract(epoch FROM now()) * 1000)::bigint AS at) AS now`,
-    [n],
+    SELECT at, at, 100, 100, 100, 0, 0, 7, 1, $3, false, decode(lpad(to_hex($1), 32, '0'), 'hex'), $2, 'EUR', 'captured', '\\x80' FROM now`,
+    [n, id, live],
   )
 }
 
@@ -82,6 +96,27 @@ test('a replica that has stopped following says so: its answers stay as of what 
   expect(asOf).toBeLessThan(written)
   await run(replica.url, 'ALTER SUBSCRIPTION shardpay_read ENABLE')
   expect(await listAsOf(written)).toBe(3)
+})
+
+test('S2 the replica shows to each merchant and mode its own payments, entries and balance, and nothing to nobody', async () => {
+  for (const [n, other] of others.entries()) await project(10 + n, other)
+  await listAsOf(Date.now())
+  const account = { connection: 'stripe-test', currency: 'EUR', account: 'psp_receivable' } as const
+  for (const [owner, count] of [[merchant, 3] as const, ...others.map((other) => [other, 1] as const)]) {
+    expect((await queries.payments(owner, {}, bounds)).rows).toHaveLength(count)
+    expect((await queries.entriesOfAccount(owner, account, bounds)).rows).toHaveLength(count)
+    const { rows } = await queries.balances(owner)
+    expect(rows.map(({ debits }) => debits)).toEqual([BigInt(100 * count)])
+  }
+  const told = await withClient(replica.url, async (client) => {
+    await client.query('SET ROLE shardpay_reader')
+    return (
+      await client.query(
+        `SELECT 1 FROM read.payment UNION ALL SELECT 1 FROM read.transfer UNION ALL SELECT 1 FROM read.balance`,
+      )
+    ).rows
+  })
+  expect(told).toEqual([])
 })
 
 /** No worker applies anything any more; as of when the replica is now. */
