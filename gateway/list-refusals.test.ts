@@ -71,8 +71,10 @@ async function refusal(url: string, secret: string): Promise<string> {
     : `${response.statusCode} ${error.code} ${error.param ?? ''}`.trim()
 }
 
-async function expectRefused(url: string, answer: string): Promise<void> {
-  for (const mode of modes) expect([mode, url, await refusal(url, secretOf(mode))]).toEqual([mode, url, answer])
+/** What both modes answer; both where they differ. */
+async function inBothModes(url: string): Promise<string> {
+  const [test, live] = [await refusal(url, testSecret), await refusal(url, liveSecret)]
+  return test === live ? test : `test: ${test}, live: ${live}`
 }
 
 interface ListBody {
@@ -89,7 +91,9 @@ async function list(url: string, mode: Mode): Promise<ListBody> {
 describe.each(lists)('%s', (url) => {
   it.each(['0', '-1', '101', '1e9', '10.0', '+5', '%205', '0x10', '٣', 'abc', '', '99999999999999999999', '1&limit=2'])(
     'B39 limit=%s is none',
-    (limit) => expectRefused(`${url}?limit=${limit}`, '400 parameter_invalid limit'),
+    async (limit) => {
+      expect(await inBothModes(`${url}?limit=${limit}`)).toBe('400 parameter_invalid limit')
+    },
   )
 
   it('B71 a cursor that names nothing of the list, and two at once, are no place', async () => {
@@ -103,8 +107,8 @@ describe.each(lists)('%s', (url) => {
       'le_AAAA',
       'acc_',
     ]) {
-      await expectRefused(`${url}?starting_after=${cursor}`, '400 parameter_invalid starting_after')
-      await expectRefused(`${url}?ending_before=${cursor}`, '400 parameter_invalid ending_before')
+      expect(await inBothModes(`${url}?starting_after=${cursor}`)).toBe('400 parameter_invalid starting_after')
+      expect(await inBothModes(`${url}?ending_before=${cursor}`)).toBe('400 parameter_invalid ending_before')
     }
     for (const [query, param] of [
       ['starting_after=', 'starting_after'],
@@ -113,19 +117,19 @@ describe.each(lists)('%s', (url) => {
       ['starting_after=a&ending_before=b', 'ending_before'],
       ['page=a&starting_after=b', 'starting_after'],
     ]) {
-      await expectRefused(`${url}?${query}`, `400 parameter_invalid ${param}`)
+      expect(await inBothModes(`${url}?${query}`)).toBe(`400 parameter_invalid ${param}`)
     }
   })
 
   it('B72 a page token that nobody gave is no page', async () => {
     for (const token of ['', 'AAAA', 'a&page=b', '%00', 'A'.repeat(200), 'A'.repeat(257)]) {
-      await expectRefused(`${url}?page=${token}`, '400 parameter_invalid page')
+      expect(await inBothModes(`${url}?page=${token}`)).toBe('400 parameter_invalid page')
     }
   })
 
   it('B74 a parameter that does not exist is none', async () => {
     for (const name of ['before', '__proto__', 'limit[]', 'limit[gte]', 'Limit', 'merchant', 'live']) {
-      await expectRefused(`${url}?${name}=1`, `400 unknown_field ${name}`)
+      expect(await inBothModes(`${url}?${name}=1`)).toBe(`400 unknown_field ${name}`)
     }
   })
 })
@@ -172,7 +176,9 @@ it.each([
   ['/v1/disputes?expand[]=data.payment', '400 unknown_field expand[]'],
   ['/v1/balance?expand[]=currencies', '400 unknown_field expand[]'],
   ['/v1/ledger/accounts?expand[]=data', '400 unknown_field expand[]'],
-])('B73 paths to expand: %s: %s', expectRefused)
+])('B73 paths to expand: %s: %s', async (url, answer) => {
+  expect(await inBothModes(url)).toBe(answer)
+})
 
 it.each([
   ['/v1/payments?status=paid', '400 parameter_invalid status'],
@@ -204,7 +210,9 @@ it.each([
   ['/v1/ledger/accounts/acc_x.EUR.losses/entries', '400 id_format id'],
   ['/v1/ledger/accounts/acc_x.eur.__proto__/entries', '400 id_format id'],
   ['/v1/payments/pay_1/ledger_entries', '400 id_format id'],
-])('B74 filters: %s: %s', expectRefused)
+])('B74 filters: %s: %s', async (url, answer) => {
+  expect(await inBothModes(url)).toBe(answer)
+})
 
 it.each([
   ['', '400 parameter_missing query'],
@@ -221,7 +229,9 @@ it.each([
   [`?query=${'a'.repeat(501)}`, '400 parameter_invalid query'],
   ['?query=status:failed&starting_after=x', '400 unknown_field starting_after'],
   ['?query=status:failed&status=failed', '400 unknown_field status'],
-])('B75 a search that is none: %s: %s', (query, answer) => expectRefused(`/v1/payments/search${query}`, answer))
+])('B75 a search that is none: %s: %s', async (query, answer) => {
+  expect(await inBothModes(`/v1/payments/search${query}`)).toBe(answer)
+})
 
 it('B76 a filter by what is another’s, or that nothing can pass, finds nothing, as one by what nobody has', async () => {
   const nobodys = paymentIdOf(Buffer.alloc(32, 1), 'mer_nobody', 'test', 'x')
