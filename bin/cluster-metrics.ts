@@ -9,6 +9,22 @@ import { durationBuckets, type Metrics } from '../runtime/metrics.ts'
 /** Seconds. */
 const hopBuckets = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5] as const
 
+/** A reason comes from another process, which may be of a later build: what is not known here is counted as `other`. */
+const refusalReasons: ReadonlySet<string> = new Set([
+  'answer_unsendable',
+  'command_failed',
+  'deadline_passed',
+  'entity_quarantined',
+  'entity_unreadable',
+  'envelope_malformed',
+  'envelope_unsendable',
+  'journal_unavailable',
+  'kind_unknown',
+  'no_owner',
+  'overloaded',
+  'stopping',
+])
+
 export interface ClusterMetrics {
   readonly links: LinksObserver
   readonly router: ClusterRouterObserver
@@ -74,6 +90,11 @@ export function createClusterMetrics(metrics: Metrics): ClusterMetrics {
     help: 'Commands refused because too many were held, by class.',
     labels: ['class'],
   })
+  const unanswered = metrics.counter({
+    name: 'route_refused_total',
+    help: 'Commands whose caller was told that they got no answer, by class and reason (docs/cluster.md).',
+    labels: ['class', 'reason'],
+  })
   const count = (direction: 'in' | 'out', size: number, many: number): void => {
     frames.inc({ direction })
     messages.inc({ direction }, many)
@@ -93,6 +114,8 @@ export function createClusterMetrics(metrics: Metrics): ClusterMetrics {
       hop: (ms) => hop.observe(ms / 1000),
       held: (ms) => held.observe(ms / 1000),
       shed: (trafficClass) => shed.inc({ class: trafficClass }),
+      refused: (trafficClass, reason) =>
+        unanswered.inc({ class: trafficClass, reason: refusalReasons.has(reason) ? reason : 'other' }),
     },
     turnedAway: (reason) => refused.inc({ reason }),
     linkOpened: () => opened.inc(),

@@ -57,6 +57,7 @@ describe('bounds', () => {
     await rig.pass(1)
     expect([begin, read, settle, internal].map(refused)).toEqual([1, 1, 1, 1])
     expect(begin.at(-1)?.answer).toEqual(unavailable('overloaded'))
+    expect(rig.refused).toEqual(['begin', 'read', 'settle', 'internal'].map((each) => [each, 'overloaded']))
     expect(rig.router.stats()).toMatchObject({ held: 13, shed: 4 })
   })
 

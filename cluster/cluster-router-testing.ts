@@ -7,7 +7,7 @@ import { type AnswerWire, encodeAnswer, type EnvelopeWire } from './envelope-wir
 import { type Link, LinkError, type LinkErrorCode, type LinkEvents } from './link.ts'
 import { type Incarnation, nameOf } from './member.ts'
 import { OwnerTable } from './owners.ts'
-import type { Envelope, RouteAnswer } from './router.ts'
+import type { Envelope, RouteAnswer, TrafficClass } from './router.ts'
 
 export const n1: Incarnation = { node: 'n1', incarnation: 'a' }
 export const n2: Incarnation = { node: 'n2', incarnation: 'b' }
@@ -72,6 +72,7 @@ export class Rig {
   readonly links = new FakeLinks()
   readonly dead = new Set<string>()
   readonly hops: number[] = []
+  readonly refused: [TrafficClass, string][] = []
   refreshes = 0
   readonly router: ClusterRouter
   #ids = 0
@@ -86,7 +87,10 @@ export class Rig {
       },
       clock: this.clock,
       random: seededRandom(1),
-      observer: { hop: (ms) => this.hops.push(ms) },
+      observer: {
+        hop: (ms) => this.hops.push(ms),
+        refused: (trafficClass, reason) => this.refused.push([trafficClass, reason]),
+      },
       ...options,
     })
   }

@@ -40,6 +40,16 @@ describe('a shard with an owner', () => {
     rig.last().answer(unavailable('journal_unavailable'))
     await rig.pass(1)
     expect(sent.answer).toEqual(unavailable('journal_unavailable'))
+    expect(rig.refused).toEqual([['settle', 'journal_unavailable']])
+  })
+
+  test('a refusal of the local owner is told with its reason', async () => {
+    const local: Router = { route: () => Promise.resolve(unavailable('entity_quarantined')) }
+    const rig = linked({ self: n1, local })
+    const sent = rig.send(0)
+    await rig.pass(1)
+    expect(sent.answer).toEqual(unavailable('entity_quarantined'))
+    expect(rig.refused).toEqual([['settle', 'entity_quarantined']])
   })
 
   test('what the link cost beyond the owner’s own time is measured', async () => {

@@ -50,6 +50,8 @@ export interface ClusterRouterObserver {
   /** Milliseconds that an envelope was held at a time. */
   held?(ms: number): void
   shed?(trafficClass: TrafficClass): void
+  /** The caller was told that its envelope got no answer, and why: by the owner, or by this router. */
+  refused?(trafficClass: TrafficClass, reason: string): void
   /** An answer that is none: an error in the program, or another program. */
   malformed?(from: Incarnation): void
 }
@@ -124,8 +126,10 @@ class OwnerRouter implements ClusterRouter {
     if (local !== undefined && !this.#isStopped && this.#isOurs(envelope.shard) && !this.#lanes.has(envelope.shard)) {
       this.#counts.local += 1
       return local.route<Answer>(envelope).then((answer) => {
-        if (answer.kind === 'answered' || !this.#isWorthAnother(envelope, answer.reason)) return answer
-        return this.#begin<Answer>(envelope, answer)
+        if (answer.kind === 'answered') return answer
+        if (this.#isWorthAnother(envelope, answer.reason)) return this.#begin<Answer>(envelope, answer)
+        this.#options.observer?.refused?.(envelope.class, answer.reason)
+        return answer
       })
     }
     return this.#begin(envelope)
@@ -154,8 +158,8 @@ class OwnerRouter implements ClusterRouter {
       const journey = new Journey(envelope, ++this.#order, (answer) => resolve(answer as RouteAnswer<Answer>))
       const leftMs = envelope.deadline - this.#clock.monotonic()
       if (first?.certainty === 'acceptance_unknown') journey.isInDoubt = true
-      if (this.#isStopped) return journey.refuse('stopping', this.#limits.retryAfterMs)
-      if (leftMs <= 0) return journey.refuse('deadline_passed', this.#limits.retryAfterMs)
+      if (this.#isStopped) return this.#refuse(journey, 'stopping')
+      if (leftMs <= 0) return this.#refuse(journey, 'deadline_passed')
       this.#journeys.add(journey)
       journey.endsBy(this.#clock.schedule(Math.ceil(leftMs), () => this.#late(journey)))
       if (first === undefined) return this.#dispatch(journey)
@@ -357,6 +361,7 @@ class OwnerRouter implements ClusterRouter {
   }
 
   #refuse(journey: Journey, reason: string, retryAfterMs = this.#limits.retryAfterMs): void {
+    if (!journey.isSettled) this.#options.observer?.refused?.(journey.envelope.class, reason)
     journey.refuse(reason, retryAfterMs)
     this.#ended(journey)
   }

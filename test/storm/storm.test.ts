@@ -13,7 +13,7 @@ import { Storm } from './support/storm.ts'
 
 const seed = Number(process.env['SHARDPAY_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const payments = scaled('stormPayments')
-const patienceMs = 4_000
+const patienceMs = 2_000
 /** Journeys per second. */
 const rate = 20
 /** Of the whole test: what the payments take at that rate on a busy machine, and the end of every schedule. */

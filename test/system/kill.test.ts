@@ -19,7 +19,7 @@ let audited: AuditedLoad
 beforeAll(async () => {
   stack = await Stack.start()
   // Calls take a while, so that kills find them on the wire.
-  await stack.behave([{ probability: 1, action: 'latency', latency_ms: { kind: 'uniform', min: 5, max: 60 } }])
+  await stack.behave([{ probability: 1, action: 'latency', latency_ms: { kind: 'uniform', min: 20, max: 200 } }])
 })
 
 afterAll(async () => {

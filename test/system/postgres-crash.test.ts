@@ -29,8 +29,10 @@ test(`Postgres killed under load answers 503 with Retry-After, loses nothing and
   const pid = stack.server?.pid
   for (let round = 0; round < rounds; round += 1) {
     await pause(1000)
-    await audited.fault(`kill ${round + 1}`, 1, () => stack.postgres.kill('SIGKILL'))
-    await pause(800)
+    await audited.fault(`kill ${round + 1}`, 1, async () => {
+      await stack.postgres.kill('SIGKILL')
+      await pause(800)
+    })
     const refused = await client.send('POST', '/v1/payments', `refused-${round}`, {
       amount: 100,
       currency: 'eur',

@@ -8,10 +8,21 @@ import { until } from '../chaos/support/until.ts'
 import { paymentIn } from './support/client.ts'
 import { payments, PspCluster, psps } from './support/psp-cluster.ts'
 
+/** How long anything waits for a PSP, at most: the pause of twenty inquiries, too, whose end is waited for. */
+const patienceMs = 2_500
+
 let cluster: PspCluster
 
 beforeAll(async () => {
-  cluster = await PspCluster.start()
+  cluster = await PspCluster.start({ patienceMs })
+  // the first of all, because its inquiries take the longest to run out
+  await cluster.webhooks([{ action: 'swallow', match: { psp: 'adyen', type: 'CAPTURE' } }])
+  await cluster.client.insist('POST', '/v1/payments', 'unheard', payments.adyen)
+  const isSwallowed = async (): Promise<boolean> => {
+    const { counts } = (await cluster.tell('/webhooks', {})) as { readonly counts: { readonly swallowed: number } }
+    return counts.swallowed === 1
+  }
+  await until(isSwallowed, { what: 'a webhook of a capture that never comes' })
 })
 
 beforeEach(async () => {
@@ -196,12 +207,10 @@ test.each(spoiled)(
 )
 
 test('F30 a capture at Adyen whose webhook never comes ends with people, who rule it between them', async () => {
-  await cluster.webhooks([{ action: 'swallow', match: { psp: 'adyen', type: 'CAPTURE' } }])
-  await cluster.client.insist('POST', '/v1/payments', 'unheard', payments.adyen)
   const id = cluster.paymentId('unheard')
   const operation = cluster.operationId('cap', 'unheard')
   await until(async () => (await unknown(operation))?.status === 'manual', {
-    ...{ withinMs: 300_000, everyMs: 1_000, what: `${operation} with people` },
+    ...{ withinMs: 300_000, everyMs: 2_000, what: `${operation} with people` },
   })
   expect(await unknown(operation)).toMatchObject({ payment: id, kind: 'capture', amount: 1234, next_inquiry_at: null })
   expect((await cluster.client.get(id)).amount_captured).toBe(0)

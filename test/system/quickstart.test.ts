@@ -9,7 +9,7 @@ import { testCardTokens } from '../../psp/simulator/cards.ts'
 import { until } from '../chaos/support/until.ts'
 import { Client } from './support/client.ts'
 import { DevCluster } from './support/dev-cluster.ts'
-import { type BookLine, freePort } from './support/stack.ts'
+import type { BookLine } from './support/stack.ts'
 import { differences, follow, stepsOf } from './support/walkthrough.ts'
 
 const page = readFileSync(new URL('../../docs/quickstart.md', import.meta.url), 'utf8')
@@ -22,9 +22,7 @@ let followed: Awaited<ReturnType<typeof follow>>
 
 beforeAll(async () => {
   cluster = await DevCluster.make()
-  // a port that is known beforehand, because the PSP is told where shoppers come back to
-  const environment = { SHARDPAY_MERCHANT_PORT: String(await freePort()) }
-  dev = await cluster.start({ npm: true, nodes: 3, environment }).ready
+  dev = await cluster.start({ npm: true, nodes: 3 }).ready
   client = new Client(dev.urls.merchant, dev.api_keys[0]?.key ?? '')
   // The reader stands in the clone; this clone's own state directory may be in use.
   const clone = join(cluster.directory, 'clone')

@@ -1,6 +1,6 @@
 /** The server's ends and beginnings: an orderly stop, and a second start under the same node's name. */
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { until } from '../chaos/support/until.ts'
 import { Client, paymentIn } from './support/client.ts'
 import { Stack } from './support/stack.ts'
 
@@ -20,10 +20,12 @@ afterEach(async () => {
 const body = { amount: 500, currency: 'eur', payment_method: 'pm_card_visa' }
 
 test('SIGTERM: requests that were accepted are answered, then the process exits with 0', async () => {
-  await stack.behave([{ action: 'latency', latency_ms: 1000 }])
+  await stack.behave([{ action: 'latency', latency_ms: 2_000 }])
   const accepted = Array.from({ length: 40 }, (_, n) => client.send('POST', '/v1/payments', `drain-${n}`, body))
-  // All are on their way to the PSP, which answers half a second later.
-  await pause(500)
+  for (const n of accepted.keys()) {
+    const path = `/v1/payments/${stack.paymentId(`drain-${n}`)}`
+    await until(async () => (await client.send('GET', path)).status === 200, { what: 'an accepted payment' })
+  }
   const exit = stack.server?.end('SIGTERM')
   const statuses = (await Promise.all(accepted)).map(({ status }) => status)
   expect(statuses).toEqual(statuses.map(() => 201))

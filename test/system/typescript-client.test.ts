@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient, type Payment, ShardpayError } from '../../clients/typescript/index.ts'
 import { commandOf, projectRoot } from '../../scripts/support/tools.ts'
+import { until } from '../chaos/support/until.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { Stack } from './support/stack.ts'
@@ -26,14 +26,6 @@ afterAll(() => stack.stop())
 
 async function authorizations(payment: Payment): Promise<number> {
   return (await stack.book(payment.id)).filter(({ operation, effect }) => operation === 'authorize' && effect).length
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 10_000
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error('what was waited for did not happen')
-    await pause(10)
-  }
 }
 
 test('the example runs as it is, and says what became of its payments', async () => {
@@ -59,7 +51,7 @@ test('an answer that is lost on its way is asked for again, and happens once', a
   const losing = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
     const before = proxy.swallowedBytes
     proxy.swallow('to_client')
-    await until(() => proxy.swallowedBytes > before)
+    await until(() => proxy.swallowedBytes > before, { what: 'an answer to throw away' })
     proxy.resume()
     proxy.cut()
     return call
@@ -82,7 +74,14 @@ test('a server that is killed and started again answers the call that was under 
   const client = createClient({ baseUrl: stack.merchantUrl, apiKey, maxRetries: 100 })
   await stack.behave([{ action: 'latency', latency_ms: 1_500 }])
   const paying = client.payments.create(card, { idempotencyKey: 'over-a-crash' })
-  await until(async () => (await stack.book(stack.paymentId('over-a-crash'))).length > 0)
+  const isAccepted = (): Promise<boolean> =>
+    createClient({ baseUrl: stack.merchantUrl, apiKey })
+      .payments.retrieve(stack.paymentId('over-a-crash'))
+      .then(
+        ({ status }) => status === 'pending',
+        () => false,
+      )
+  await until(isAccepted, { what: 'an accepted payment' })
   await stack.server?.end('SIGKILL')
   await stack.behave([])
   await stack.startServer()

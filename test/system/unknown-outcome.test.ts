@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../chaos/support/until.ts'
 import { Client, paymentIn } from './support/client.ts'
 import { Stack } from './support/stack.ts'
 
@@ -28,32 +29,37 @@ async function killedInFlight(key: string, effect: 'before' | 'after'): Promise<
   await stack.behave([{ action: `timeout_${effect}`, match: { operation: 'authorize' } }])
   const id = stack.paymentId(key)
   const lost = client.send('POST', '/v1/payments', key, body).catch(() => undefined)
-  const until = performance.now() + 10_000
-  while (!(await stack.book(id)).some((line) => line.operation === 'authorize')) {
-    if (performance.now() > until) throw new Error('the authorization never reached the simulator')
-    await pause(20)
-  }
+  await until(async () => (await stack.book(id)).some((line) => line.operation === 'authorize'), {
+    what: 'an authorization at the simulator',
+  })
   await stack.server?.end('SIGKILL')
   await lost
   return id
 }
 
+/** Longer than the first pause of the inquiries: it was asked about again. */
+const askedAgainMs = 2_500
+
+async function isUnknown(id: string): Promise<boolean> {
+  const { status, pending_reason: reason } = await client.get(id)
+  return status === 'pending' && reason === 'psp_outcome_unknown'
+}
+
+async function becomesUnknown(id: string): Promise<void> {
+  await until(() => isUnknown(id), { what: `${id} as one whose outcome nobody knows` })
+}
+
 async function expectStillUnknown(id: string): Promise<void> {
-  const view = await client.get(id)
-  expect(view.status).toBe('pending')
-  expect(view.pending_reason).toBe('psp_outcome_unknown')
+  expect(await isUnknown(id)).toBe(true)
   const keys = new Set((await stack.book(id)).map((line) => line.idempotency_key))
   expect(keys.size).toBe(1)
 }
 
 async function expectCapturedOnce(id: string): Promise<void> {
-  const until = performance.now() + 60_000
-  let view = await client.get(id)
-  while (view.status === 'pending' && performance.now() < until) {
-    await pause(200)
-    view = await client.get(id)
-  }
-  expect(view.status).toBe('captured')
+  await until(async () => (await client.get(id)).status !== 'pending', {
+    ...{ withinMs: 120_000, everyMs: 200, what: `an outcome of ${id}` },
+  })
+  expect((await client.get(id)).status).toBe('captured')
   const lines = await stack.book(id)
   expect(lines.filter((line) => line.operation === 'authorize' && line.effect)).toHaveLength(1)
   expect(new Set(lines.map((line) => line.idempotency_key)).size).toBe(1)
@@ -63,10 +69,9 @@ test('a recovered operation whose PSP refuses the connection stays unknown, and 
   const id = await killedInFlight('refused', 'after')
   await stack.simulator?.end('SIGKILL')
   await stack.startServer()
-  await pause(2500)
-  const view = await client.get(id)
-  expect(view.status).toBe('pending')
-  expect(view.pending_reason).toBe('psp_outcome_unknown')
+  await becomesUnknown(id)
+  await pause(askedAgainMs)
+  expect(await isUnknown(id)).toBe(true)
   await stack.startSimulator()
   await expectCapturedOnce(id)
 })
@@ -79,7 +84,8 @@ for (const [status, action] of [
     const id = await killedInFlight(`repeat-${status}`, 'after')
     await stack.behave([{ action }])
     await stack.startServer()
-    await pause(2500)
+    await becomesUnknown(id)
+    await pause(askedAgainMs)
     await expectStillUnknown(id)
     await stack.behave([])
     await expectCapturedOnce(id)

@@ -2,13 +2,16 @@
  * One process of a chaos cluster over its lives: each start is another incarnation under the same name and addresses.
  *
  * Between `start` and `stop`, `kill` or `terminate` it is watched over: a process that ends because it was declared dead, or
- * stood still, is started again, as supervisors do. On a machine that is busy with other things that happens to healthy nodes.
+ * stood still, also while it starts, is started again, as supervisors do. On a machine that is busy with other things that
+ * happens to healthy nodes.
  */
 import type { Host } from './private-network.ts'
-import { type Ending, Program } from './program.ts'
+import { type Ending, NotReady, Program } from './program.ts'
 
 /** bin/server.ts: start it again, as another incarnation. */
 export const fencedExitCode = 75
+/** How often it is started where it ends with that before it is ready. */
+const startsMax = 5
 
 export interface MemberOptions {
   readonly name: string
@@ -51,7 +54,7 @@ export class Member {
   }
 
   async #live(env: Readonly<Record<string, string>>): Promise<void> {
-    const program = await this.startTwin(env)
+    const program = await this.#startedAtLast(env)
     this.#program = program
     void program.ended.then((how) => {
       this.endings.push(how)
@@ -61,6 +64,17 @@ export class Member {
         this.#failure = error
       })
     })
+  }
+
+  async #startedAtLast(env: Readonly<Record<string, string>>): Promise<Program> {
+    for (let starts = 1; ; starts += 1) {
+      try {
+        return await this.startTwin(env)
+      } catch (error) {
+        if (!(error instanceof NotReady) || error.ending !== fencedExitCode || starts === startsMax) throw error
+        this.endings.push(error.ending)
+      }
+    }
   }
 
   /** Another process under the same name: its own ports where `env` says so. The caller ends it. */

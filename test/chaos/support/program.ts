@@ -25,6 +25,18 @@ export interface ProgramOptions {
 
 export type Ending = number | NodeJS.Signals
 
+/** It ended before its ready line, or was too late with it and was killed. */
+export class NotReady extends Error {
+  override readonly name = 'NotReady'
+  /** Undefined where it was too late. */
+  readonly ending: Ending | undefined
+
+  constructor(program: string, ending: Ending | undefined, log: readonly string[]) {
+    super(`${program} was not ready (${ending ?? 'running'}):\n${log.join('\n')}`)
+    this.ending = ending
+  }
+}
+
 export class Program {
   readonly name: string
   readonly pid: number
@@ -82,7 +94,7 @@ export class Program {
     clearTimeout(timer)
     if (line === undefined) {
       child.kill('SIGKILL')
-      throw new Error(`${options.name} was not ready (${program.#ending ?? 'running'}):\n${program.log.join('\n')}`)
+      throw new NotReady(options.name, program.#ending, program.log)
     }
     lines.on('line', (said) => {
       program.said.push(said)

@@ -84,8 +84,9 @@ export class Trial {
   static async start(cluster: Cluster, options: TrialOptions = {}): Promise<Trial> {
     await cluster.behave([{ probability: 1, action: 'latency', latency_ms: { kind: 'uniform', min: 5, max: 40 } }])
     const trial = new Trial(cluster, options)
-    onTestFailed(() => {
+    onTestFailed(async () => {
       process.stdout.write(`seed ${trial.#seed}\n${describeLogs(cluster)}\n`)
+      for (const gateway of cluster.gateways) process.stdout.write(`${await refusalsOf(gateway)}\n`)
     })
     trial.#load.start()
     await trial.progress(20)
@@ -196,6 +197,15 @@ async function requestsOf(history: AsyncIterable<HistoryLine>): Promise<KeyedReq
     if (line.type !== 'info' && line.status !== 409 && line.status !== 503) request.endNs = line.t_mono_ns
   }
   return [...requests.values()].filter(({ endNs }) => endNs > 0)
+}
+
+/** Why a gateway told its callers 503, as its metrics have it. */
+async function refusalsOf({ name, operatorUrl }: Member): Promise<string> {
+  const text = await fetch(`${operatorUrl}/metrics`).then(
+    (response) => response.text(),
+    (error: unknown) => String(error),
+  )
+  return [name, ...text.split('\n').filter((line) => line.startsWith('pay_route_refused_total'))].join('\n  ')
 }
 
 function describeLogs(cluster: Cluster): string {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DevFile } from '../../../bin/dev/dev-file.ts'
+import { freePort } from '../../support/ports.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
@@ -29,16 +30,22 @@ export interface Started {
 
 export class DevCluster {
   readonly directory: string
+  readonly #ports: Readonly<Record<string, string>>
   #started: Started[] = []
 
-  private constructor(directory: string) {
+  private constructor(directory: string, ports: Readonly<Record<string, string>>) {
     this.directory = directory
+    this.#ports = ports
   }
 
   static async make(): Promise<DevCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'shardpay-start-'))
     await chmod(directory, 0o711) // the embedded Postgres may run as another user, below it
-    return new DevCluster(directory)
+    const ports: Record<string, string> = {}
+    for (const of of ['MERCHANT', 'OPERATOR', 'SIMULATOR', 'POSTGRES']) {
+      ports[`SHARDPAY_${of}_PORT`] = String(await freePort())
+    }
+    return new DevCluster(directory, ports)
   }
 
   get devFile(): string {
@@ -53,10 +60,7 @@ export class DevCluster {
       env: {
         ...process.env,
         SHARDPAY_DIRECTORY: this.directory,
-        SHARDPAY_MERCHANT_PORT: '0',
-        SHARDPAY_OPERATOR_PORT: '0',
-        SHARDPAY_SIMULATOR_PORT: '0',
-        SHARDPAY_POSTGRES_PORT: '0',
+        ...this.#ports,
         DATABASE_URL: '',
         NO_COLOR: '1',
         SHARDPAY_NODES: String(nodes),

@@ -18,9 +18,6 @@ import { until } from '../../chaos/support/until.ts'
 import { Client, type PaymentView } from './client.ts'
 import { DevCluster } from './dev-cluster.ts'
 
-/** How long anything waits for a PSP, at most. */
-export const patienceMs = 4_000
-
 export const psps = ['stripe', 'adyen'] as const
 export type Psp = (typeof psps)[number]
 
@@ -34,6 +31,12 @@ export const payments: Readonly<Record<Psp, object>> = {
     ...{ amount: 1234, currency: 'eur', payment_method: 'tok_visa', customer: 'cus_1' },
     routing: { connection: 'adyen-test' },
   },
+}
+
+export interface PspClusterOptions {
+  readonly nodes?: number
+  /** How long anything waits for a PSP, at most. Default 4 s. */
+  readonly patienceMs?: number
 }
 
 export class PspCluster {
@@ -50,7 +53,7 @@ export class PspCluster {
     this.client = new Client(dev.urls.merchant, dev.api_keys[0]?.key ?? '')
   }
 
-  static async start({ nodes = 1 }: { readonly nodes?: number } = {}): Promise<PspCluster> {
+  static async start({ nodes = 1, patienceMs = 4_000 }: PspClusterOptions = {}): Promise<PspCluster> {
     const cluster = await DevCluster.make()
     try {
       const environment = { SHARDPAY_TEST_MODE_PATIENCE_MS: String(patienceMs) }

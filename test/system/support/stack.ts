@@ -6,17 +6,20 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { paymentIdOf } from '../../../domain/ids.ts'
 import { migrate } from '../../../persistence/migrate.ts'
+import { freePort } from '../../support/ports.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import { fencedExitCode } from '../../chaos/support/member.ts'
 import { stripeSeed } from '../../support/psp-seed.ts'
 import type { Target } from './audited-load.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
+
+const startsMax = 5
 
 export interface Running {
   readonly pid: number
@@ -65,19 +68,6 @@ export async function startProgram(
       return exited
     },
   }
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
 }
 
 export interface StackOptions {
@@ -145,8 +135,16 @@ export class Stack {
     )
   }
 
+  /** As supervisors do, again where the machine is so busy that it stood still for a lease while it started. */
   async startServer(): Promise<void> {
-    this.server = await this.#startServer(this.#ports.merchant)
+    for (let starts = 1; ; starts += 1) {
+      try {
+        this.server = await this.#startServer(this.#ports.merchant)
+        return
+      } catch (error) {
+        if (starts === startsMax || !String(error).includes(`ended (${fencedExitCode})`)) throw error
+      }
+    }
   }
 
   /** Another server under the same node's name, on a port of its own. */
