@@ -13,8 +13,8 @@
  * - A turn drains the inbox: every command is decided on the speculative state, nothing is awaited.
  * - Output gate (I4): no answer, refusal, read, replay or effect leaves before every decision of the state it was decided on
  *   is durable. An answer that appended nothing also waits for a proof of ownership begun after its command arrived.
- * - When a commit fails, the speculative tail is dropped and its commands are decided once more on the reloaded state;
- *   after that they are refused as not accepted. Facts are kept until they are durable.
+ * - When a commit fails, the speculative tail is dropped and its commands are decided once more on the reloaded state; what
+ *   fails twice, a proof or a read of rows too, is refused as not accepted. Facts are kept until they are durable.
  * - A failed assertion drops the state and rebuilds it from the journal.
  *
  * It leaves to others: who owns the shard (shard.ts), running effects, timers and passivation (host.ts).
@@ -25,29 +25,15 @@ import { assert } from '../runtime/assert.ts'
 import type { Ask } from './ask.ts'
 import { encodeDecision } from './codec.ts'
 import type { AnyKind, EntityTimer } from './entity-kind.ts'
-import type { CommittedDecision, EntityServices } from './entity-services.ts'
+import type { EntityServices } from './entity-services.ts'
 import { fold } from './fold.ts'
+import type { InFlight } from './in-flight.ts'
 import type { AppendOutcome, JournalRow, StoredEntity } from './journal.ts'
 import { memoryPlace } from './memory-bound.ts'
 import { answerAt, answerHistory } from './past-answers.ts'
 import { RunningRequests } from './running-requests.ts'
 import type { ScheduledActor } from './scheduler.ts'
 import type { Shard } from './shard.ts'
-
-/** What waits for a decision to be durable. */
-interface Gated {
-  readonly ask: Ask
-  release(): void
-}
-
-interface InFlight extends Omit<CommittedDecision, 'position'> {
-  readonly seq: number
-  readonly epoch: number
-  readonly ask: Ask
-  readonly state: unknown
-  readonly gated: Gated[]
-  outcome: AppendOutcome | undefined
-}
 
 type Mode = 'loading' | 'active' | 'settling' | 'held' | 'quarantined' | 'gone'
 
@@ -83,6 +69,7 @@ export class Entity {
   readonly #running = new RunningRequests()
   /** Answers that wait for a proof of ownership alone. */
   #proving = 0
+  #loadFailures = 0
   #recovered = false
 
   constructor(kind: AnyKind, address: Address, shard: Shard, services: EntityServices) {
@@ -314,10 +301,21 @@ export class Entity {
       },
       () => {
         this.#proving -= 1
-        ask.unavailable('not_accepted', 'journal_unavailable')
+        this.#onceMore(ask)
         this.#proofEnded()
       },
     )
+  }
+
+  /** The database did not answer. One that is busy mostly does the next time, and somebody waits: decided once more. */
+  #onceMore(ask: Ask): void {
+    const isHere = this.#mode !== 'gone' && this.#mode !== 'quarantined'
+    const mayWait = ask.stage !== 'answered' && ask.waitUntil > this.#services.clock.monotonic()
+    ask.failures += 1
+    if (!isHere || !mayWait || ask.failures > 1) return ask.unavailable('not_accepted', 'journal_unavailable')
+    ask.stage = 'queued'
+    this.#inbox.push(ask)
+    this.wake()
   }
 
   /** It may be idle from here on. */
@@ -461,7 +459,8 @@ export class Entity {
       (error: unknown) => {
         if (this.#mode === 'gone') return
         this.#services.trouble(this, 'load_failed', error)
-        this.refuseWaiting('journal_unavailable')
+        // who waits is told at the second failure in a row: a database that is busy mostly answers by then
+        if ((this.#loadFailures += 1) > 1) this.refuseWaiting('journal_unavailable')
         if (this.#inbox.length === 0 && !this.dirty && this.calls === 0) return this.remove('journal_unavailable')
         this.#services.clock.schedule(this.#services.limits.loadRetryMs, () => {
           if (this.#mode === 'loading') this.#load()
@@ -472,6 +471,7 @@ export class Entity {
 
   #loaded(stored: StoredEntity): void {
     if (this.#mode === 'gone') return
+    this.#loadFailures = 0
     try {
       this.#durable = fold(this.kind, stored)
     } catch (error) {

@@ -2,7 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOfName } from '../domain/ids.ts'
 import { counterTimerMs } from './counter-kind.ts'
+import { defaultHostLimits } from './host-options.ts'
 import { settle, stopHosts, stops, TestHost } from './host-testing.ts'
+import { JournalError } from './journal.ts'
 import { MemoryDatabase } from './memory-database.ts'
 
 afterEach(stopHosts)
@@ -151,6 +153,54 @@ describe('commits that fail', () => {
     const after = node.send('a', { type: 'Add', amount: 7 })
     await settle()
     expect(after.answer).toEqual(value(7))
+  })
+
+  test('a database that does not answer once costs time, and no answer: entities are read again, ownership is proved again', async () => {
+    const node = await TestHost.start(new MemoryDatabase())
+    const { journal } = node
+    const [load, prove] = [journal.load.bind(journal), journal.proveOwnership.bind(journal)]
+    let failures = 2
+    const failing = <Result>(work: () => Promise<Result>): Promise<Result> => {
+      failures -= 1
+      return failures >= 0 ? Promise.reject(new JournalError('journal_unavailable', 'no connection in time')) : work()
+    }
+    journal.load = (key) => (failures === 2 ? failing(() => load(key)) : load(key))
+    journal.proveOwnership = (ownership) => failing(() => prove(ownership))
+    const read = node.send('a', { type: 'Read' })
+    await settle()
+    expect(read.answer).toBeUndefined()
+    node.clock.advance(defaultHostLimits.loadRetryMs)
+    await settle()
+    expect(failures).toBe(-1)
+    expect(read.answer).toEqual(value(0))
+  })
+
+  test('a read whose ownership cannot be proved twice in a row is refused', async () => {
+    const node = await TestHost.start(new MemoryDatabase())
+    await node.read('a')
+    let proofs = 0
+    node.journal.proveOwnership = () => {
+      proofs += 1
+      return Promise.reject(new JournalError('journal_unavailable', 'no connection in time'))
+    }
+    expect(await node.read('a')).toEqual(unavailable('not_accepted', 'journal_unavailable'))
+    expect(proofs).toBe(2)
+  })
+
+  test('an entity that cannot be read twice in a row refuses who waits for it, and is read again by itself', async () => {
+    const node = await TestHost.start(new MemoryDatabase())
+    const load = node.journal.load.bind(node.journal)
+    node.journal.load = () => Promise.reject(new JournalError('journal_unavailable', 'no connection in time'))
+    const added = node.send('a', { type: 'Add', amount: 5 })
+    await settle()
+    expect(added.answer).toBeUndefined()
+    node.clock.advance(defaultHostLimits.loadRetryMs)
+    await settle()
+    expect(added.answer).toEqual(unavailable('not_accepted', 'journal_unavailable'))
+    node.journal.load = load
+    const again = node.send('a', { type: 'Add', amount: 5 })
+    await settle()
+    expect(again.answer).toEqual(value(5))
   })
 
   test('an outcome that came back while the journal was away is not lost', async () => {
