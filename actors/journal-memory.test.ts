@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { shardCount } from '../domain/ids.ts'
 import { VirtualClock } from '../runtime/clock.ts'
 import { appendAll, describeJournal, idOf, type JournalHarness, recordOf } from './journal-conformance.ts'
 import { MemoryJournal } from './journal-memory.ts'
@@ -53,8 +54,10 @@ function memoryHarness(): JournalHarness {
         refunds: [...read.refunds.values()],
         disputes: [...read.disputes.values()],
         transfers: [...read.transfers.values()],
-        balances: [...read.balances.values()],
       }
+    },
+    async balances() {
+      return Array.from({ length: shardCount }, (_, shard) => [...database.shard(shard).read.balances.values()]).flat()
     },
     async loseRowsAfter(shard, position) {
       database.loseRowsAfter(shard, position)

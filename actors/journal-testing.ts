@@ -9,6 +9,7 @@ import type {
   Ownership,
   PspReferenceRow,
 } from './journal.ts'
+import type { AccountSums } from './read-rows.ts'
 import type { ReadTables } from './read-side-testing.ts'
 
 /** The next flush's statement, stopped on its way. */
@@ -40,6 +41,8 @@ export interface JournalHarness {
   pspReferences(): Promise<readonly PspReferenceRow[]>
   notices(): Promise<readonly NoticeRow[]>
   readTables(shard: number): Promise<ReadTables>
+  /** Of all shards, in parts that are to be added up. */
+  balances(): Promise<readonly AccountSums[]>
   /** The database fails over to a state without these rows. */
   loseRowsAfter(shard: number, position: number): Promise<void>
   /** Somebody takes the shard at this instant and writes nothing yet. */

@@ -1,5 +1,5 @@
 /**
- * Names that are in almost every decision, as small numbers: keys of maps, and the values of the few keys that hold one of
+ * Names that are in almost every decision or state, as small numbers: keys of maps, and the values of the few keys that hold one of
  * a fixed set of words. Half of a payment's bytes in the journal were such names. Hexadecimal digits of a few keys become
  * bytes.
  *
@@ -31,7 +31,13 @@ export const words: readonly string[] =
     // Accounts, phases and other fixed words.
     'auth_hold auth_hold_contra psp_receivable merchant_payable psp_fees dispute_receivable dispute_fees losses ' +
     'settlement_in_transit suspense posted pending released live test automatic manual cancel action_expired expiry ' +
-    'compensation external create confirm capture refund void authorize card redirect stripe'
+    'compensation external create confirm capture refund void authorize card redirect stripe ' +
+    // Fields of states.
+    'acceptedWithinMs plannedEpoch repeatUntil quietUntil plannedAt idempotencyKey notAfter authorizedMinor ' +
+    'concludedSeq endedAt releasedMinor acceptedAt reversedMinor createdKey createdAt updatedAt settlement lifecycle ' +
+    'seenFacts attempts unwanted captures disputes requests routing refunds review lines voids step seq ' +
+    'captureReference authorizationReference reversed disputedAt doubt since inquiries nextInquiryAt ' +
+    'acceptedUntil captureId'
   ).split(' ')
 
 /** Keys whose values are words: never numbers. */

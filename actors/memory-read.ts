@@ -1,5 +1,5 @@
 /** The read side's tables of one shard, in memory: the checks and keys that the database's have. */
-import type { BalanceRow, DisputeRow, PaymentRow, ReadAdvance, RefundRow, TransferRow } from './read-rows.ts'
+import type { AccountSums, DisputeRow, PaymentRow, ReadAdvance, RefundRow, TransferRow } from './read-rows.ts'
 
 /** Rows by key. */
 export interface MemoryRead {
@@ -7,7 +7,7 @@ export interface MemoryRead {
   readonly refunds: Map<string, RefundRow>
   readonly disputes: Map<string, DisputeRow>
   readonly transfers: Map<string, TransferRow>
-  readonly balances: Map<string, BalanceRow>
+  readonly balances: Map<string, AccountSums>
 }
 
 export function emptyMemoryRead(): MemoryRead {
@@ -65,15 +65,15 @@ function keyOfTransfer({ position, n }: TransferRow): string {
 }
 
 function post(
-  balances: Map<string, BalanceRow>,
-  { shard, merchant, live, currency, connection, amount, phase }: TransferRow,
-  account: BalanceRow['account'],
+  balances: Map<string, AccountSums>,
+  { merchant, live, currency, connection, amount, phase }: TransferRow,
+  account: AccountSums['account'],
   posted: 'debits' | 'credits',
   reserved: 'reservedDebits' | 'reservedCredits',
 ): void {
   const key = [merchant, live, currency, connection, account].join(' ')
   const zero = { debits: 0n, credits: 0n, reservedDebits: 0n, reservedCredits: 0n }
-  const row = balances.get(key) ?? { shard, merchant, live, currency, connection, account, ...zero }
+  const row = balances.get(key) ?? { merchant, live, currency, connection, account, ...zero }
   const column = phase === 'posted' ? posted : reserved
   const change = phase === 'released' ? -BigInt(amount) : BigInt(amount)
   balances.set(key, { ...row, [column]: row[column] + change })

@@ -116,7 +116,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     },
     projection: (state) => ({ pspReferences: pspReferencesOf(state) }),
     readRows(address, state) {
-      return paymentReadRows(address, state, this.snapshot(state))
+      return paymentReadRows(address, state, (shown) => this.snapshot(shown))
     },
     sequence: (state) => state.seq,
     updatedAt: (state) => state.updatedAt,

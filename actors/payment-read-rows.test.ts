@@ -14,6 +14,7 @@ import { given, idOf, later, nothing, payment, type Scenario, transfers } from '
 import { decodeState } from './codec.ts'
 import { kindOf } from './read-side-testing.ts'
 import { transferRows } from './payment-read-rows.ts'
+import { restorePayment } from './payment-snapshot.ts'
 import type { ReadRows } from './read-rows.ts'
 
 const address = { shard: 7, entity: '07'.repeat(16) }
@@ -49,6 +50,17 @@ describe('a payment’s row', () => {
     expect(row.private === null ? undefined : decodeState(row.private)).toMatchObject({
       description: 'a gift for Jane',
     })
+  })
+
+  test('has nothing of what tells repeated requests, facts and returns', () => {
+    const { payment: row } = rowsOf(refunded)
+    const state = payment(refunded)
+    expect(Object.keys(state.requests)).not.toEqual([])
+    expect(state.attempts[0]?.nonce).not.toBe('')
+    const shown = restorePayment({ state: decodeState<object>(row.data), private: undefined })
+    expect(shown).toMatchObject({ requests: {}, seenFacts: [], attempts: [{ nonce: '' }] })
+    expect(row.data.includes(state.attempts[0]?.nonce ?? '')).toBe(false)
+    expect(row.data.includes(Buffer.from(state.attempts[0]?.nonce ?? '', 'hex'))).toBe(false)
   })
 
   test('holds only texts that a database takes', () => {

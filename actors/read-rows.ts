@@ -89,12 +89,13 @@ export interface ReadAdvance {
   readonly transfers: readonly TransferRow[]
 }
 
-/** Sums of one account's transfers in one shard. */
-export interface BalanceRow extends Owned {
+/** Sums of one account's transfers; those of one shard, of one statement or of all are added up. */
+export interface AccountSums extends Omit<Owned, 'shard'> {
   readonly connection: string
   readonly account: Transfer['debit']
   readonly debits: bigint
   readonly credits: bigint
+  /** Pending less released, as are {@link AccountSums.reservedCredits}. */
   readonly reservedDebits: bigint
   readonly reservedCredits: bigint
 }

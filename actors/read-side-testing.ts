@@ -15,7 +15,7 @@ import { defaultHostLimits } from './host-options.ts'
 import type { AppendOutcome, DecisionRecord, Journal, JournalRow, OpenedShard } from './journal.ts'
 import { paymentKind } from './payment-kind.ts'
 import type { Heard } from './read-buffer.ts'
-import type { BalanceRow, DisputeRow, PaymentRow, ReadRows, RefundRow, TransferRow } from './read-rows.ts'
+import type { AccountSums, DisputeRow, PaymentRow, ReadRows, RefundRow, TransferRow } from './read-rows.ts'
 import { ReadSide } from './read-side.ts'
 import { Shard } from './shard.ts'
 
@@ -26,7 +26,6 @@ export interface ReadTables {
   readonly refunds: readonly RefundRow[]
   readonly disputes: readonly DisputeRow[]
   readonly transfers: readonly TransferRow[]
-  readonly balances: readonly BalanceRow[]
 }
 
 const payments = paymentKind({
@@ -150,11 +149,11 @@ export class Follower {
   }
 }
 
-/** What the tables must hold when the cursor is at the last of these rows, all of the shard's from the first. */
-export function foldOf(rows: readonly JournalRow[]): ReadTables {
+/** What the tables must hold when the cursor is at the last of these rows, all of the shard's from the first; and what balances grew by. */
+export function foldOf(rows: readonly JournalRow[]): ReadTables & { readonly balances: readonly AccountSums[] } {
   const states = new Map<string, unknown>()
   const transfers: TransferRow[] = []
-  const balances = new Map<string, BalanceRow>()
+  const balances = new Map<string, AccountSums>()
   for (const { type, shard, position, entity, seq, at, epoch, data, private: hidden } of rows) {
     if (type === 'epoch') continue
     const decision = decodeDecision<object>(data, hidden)
@@ -164,10 +163,10 @@ export function foldOf(rows: readonly JournalRow[]): ReadTables {
     for (const [n, { amountMinor: amount, operationId: operation, ...transfer }] of decision.transfers.entries()) {
       transfers.push({ ...owner, position, n, entity, postedAt: at, amount, operation, ...transfer })
       for (const side of ['debit', 'credit'] as const) {
-        const key = { ...owner, connection: transfer.connection, account: transfer[side] }
-        const name = JSON.stringify(key)
-        const zero = { ...key, debits: 0n, credits: 0n, reservedDebits: 0n, reservedCredits: 0n }
-        const balance: BalanceRow = balances.get(name) ?? zero
+        const { shard: _, ...account } = { ...owner, connection: transfer.connection, account: transfer[side] }
+        const name = JSON.stringify(account)
+        const zero = { ...account, debits: 0n, credits: 0n, reservedDebits: 0n, reservedCredits: 0n }
+        const balance: AccountSums = balances.get(name) ?? zero
         const column = transfer.phase === 'posted' ? (`${side}s` as const) : reservedColumn[side]
         const change = BigInt(transfer.phase === 'released' ? -amount : amount)
         balances.set(name, { ...balance, [column]: balance[column] + change })

@@ -13,7 +13,7 @@ import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { proveJournal } from './cli/journal-proof.ts'
-import { proveLedger } from './ledger-proof.ts'
+import { proveBalances, proveLedger } from './ledger-proof.ts'
 
 export const keeperLimits = {
   /** All 1,024 shards in an hour, … */
@@ -131,7 +131,13 @@ export class LedgerKeeper {
       shards: new Set([shard]),
     }
     try {
-      const problems = [...(await proveJournal(scope)).problems, ...(await proveLedger(scope)).problems]
+      // Balances are over all shards of a database: once a round.
+      const whole = scope.databases.filter(({ first }) => shard === first)
+      const problems = [
+        ...(await proveJournal(scope)).problems,
+        ...(await proveLedger(scope)).problems,
+        ...(await proveBalances(whole)),
+      ]
       this.#problems.set(shard, problems.length)
       metrics.proved([...this.#problems.values()].reduce((sum, count) => sum + count, 0))
       if (problems.length === 0) return

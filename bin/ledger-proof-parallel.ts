@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { shardCount } from '../domain/ids.ts'
-import type { LedgerProof, LedgerProofScope } from './ledger-proof.ts'
+import { type LedgerProof, type LedgerProofScope, proveBalances } from './ledger-proof.ts'
 import type { WorkerMessage, WorkerScope } from './ledger-proof-worker.ts'
 
 /** Each has a connection to a database. */
@@ -23,13 +23,14 @@ export async function proveLedgerInParallel(scope: LedgerProofScope): Promise<Le
       )
     })
   })
-  const proofs = await Promise.all(parts)
+  const balances = scope.shards === undefined ? proveBalances(scope.databases) : []
+  const [differing, ...proofs] = await Promise.all([balances, ...parts])
   const sum = (of: (proof: LedgerProof) => number): number => proofs.reduce((total, proof) => total + of(proof), 0)
   return {
     shards: sum((proof) => proof.shards),
     payments: sum((proof) => proof.payments),
     transfers: sum((proof) => proof.transfers),
-    problems: proofs.flatMap(({ problems }) => problems),
+    problems: [...proofs.flatMap(({ problems }) => problems), ...differing],
   }
 }
 

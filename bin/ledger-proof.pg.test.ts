@@ -4,7 +4,7 @@ import { capture, create, day, merchantId, refund, says, succeeded } from '../do
 import { given, idOf, later, nothing } from '../domain/payment/testing/scenario.ts'
 import { storeHistory } from '../test/support/ledger-fixture.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { proveLedger } from './ledger-proof.ts'
+import { proveBalances, proveLedger } from './ledger-proof.ts'
 
 const pending = given(nothing(), create())
 const capturing = given(later(given(pending, says(idOf(pending, 'att'), succeeded())), day), capture())
@@ -29,15 +29,16 @@ afterEach(async () => {
   await database.drop()
 })
 
+const databases = () => [{ url: database.url, first: 0, last: 1_023 }]
 const prove = (shards?: ReadonlySet<number>) =>
   proveLedger({
-    databases: [{ url: database.url, first: 0, last: 1_023 }],
+    databases: databases(),
     ...(shards !== undefined && { shards }),
   })
 
 async function planted(...statements: readonly string[]): Promise<readonly string[]> {
   for (const statement of statements) await admin.query(statement)
-  return (await prove(new Set([shard]))).problems
+  return [...(await prove(new Set([shard]))).problems, ...(await proveBalances(databases()))]
 }
 
 test('books that follow the journal are proved, all shards or some', async () => {
@@ -57,11 +58,13 @@ describe('what was planted past all rights is found:', () => {
   const last = refunded.rows.length
   const key = () => `shard ${shard}, position ${last}, transfer 1:`
   const where = () => `WHERE shard = ${shard} AND position = ${last} AND n = 1`
-  const balance = (account: string) => `shard ${shard}, ${account} of ${merchantId} (test, EUR, "first"):`
+  const balance = (account: string) => `${account} of ${merchantId} (test, EUR, "first"):`
 
   test('a changed amount', async () => {
     expect(await planted(`UPDATE read.transfer SET amount = 61 ${where()}`)).toEqual([
       `${key()} amount is 61, the journal says 60`,
+      `${balance('merchant_payable')} debits are 60, the transfers come to 61`,
+      `${balance('psp_receivable')} credits are 60, the transfers come to 61`,
     ])
   })
 
@@ -95,14 +98,14 @@ describe('what was planted past all rights is found:', () => {
   test('a changed balance, which leaves the currency unbalanced', async () => {
     expect(await planted(`UPDATE read.balance SET credits = credits - 1 WHERE account = 'merchant_payable'`)).toEqual([
       `${balance('merchant_payable')} credits are 99, the transfers come to 100`,
-      `shard ${shard}, EUR: debits less credits are 1, and not zero`,
+      `EUR: debits less credits are 1, and not zero`,
     ])
   })
 
   test('a balance that is gone, and one of no transfer', async () => {
     expect(await planted(`DELETE FROM read.balance WHERE account = 'psp_receivable'`)).toEqual([
       `${balance('psp_receivable')} it has no balance`,
-      `shard ${shard}, EUR: debits less credits are -40, and not zero`,
+      `EUR: debits less credits are -40, and not zero`,
     ])
     expect(await planted(`UPDATE read.balance SET account = 'suspense' WHERE account = 'merchant_payable'`)).toContain(
       `${balance('suspense')} debits are 60, the transfers come to 0`,

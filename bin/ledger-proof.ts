@@ -1,13 +1,15 @@
 /**
- * Proves the ledger against the journal: fold(journal) = transfers = balances = payments' rows, shard by shard, as of one
- * moment per database. What the read side does not know yet is left out: it is as far as its cursor says.
+ * Proves the ledger against the journal: fold(journal) = transfers = payments' rows, shard by shard, as of one moment per
+ * database; and transfers = balances, over all shards of a database. Both hold at every moment. What the read side does not know yet is left out: it is as far as its
+ * cursor says.
  */
 import { decodeDecision } from '../actors/codec.ts'
+import { balanceProblems } from '../domain/ledger/balance-proof.ts'
 import { ShardBooks } from '../domain/ledger/proof.ts'
 import type { PaymentEvent } from '../domain/payment/events.ts'
 import { ProofSnapshot } from '../persistence/journal-chain-reading.ts'
 import type { JournalDatabase } from '../persistence/journal-databases.ts'
-import { heldBalances, postedTransfers, readPositions, shownPayments } from '../persistence/ledger-reading.ts'
+import { differingBalances, postedTransfers, readPositions, shownPayments } from '../persistence/ledger-reading.ts'
 
 export interface LedgerProof {
   readonly shards: number
@@ -18,9 +20,24 @@ export interface LedgerProof {
 
 export interface LedgerProofScope {
   readonly databases: readonly JournalDatabase[]
-  /** Default: all. */
+  /** Default: all, and balances. */
   readonly shards?: ReadonlySet<number>
   readonly progress?: (shard: number, transfers: number) => void
+}
+
+/** That balances are what the transfers of all shards come to: what differs. @throws where a database cannot be read. */
+export async function proveBalances(databases: readonly JournalDatabase[]): Promise<readonly string[]> {
+  const problems: string[] = []
+  for (const { url } of databases) {
+    const snapshot = await ProofSnapshot.open(url)
+    try {
+      await snapshot.client.query('SET LOCAL enable_seqscan = on')
+      problems.push(...balanceProblems(await differingBalances(snapshot.client)))
+    } finally {
+      await snapshot.close()
+    }
+  }
+  return problems
 }
 
 /** @throws where a database cannot be read. */
@@ -45,6 +62,7 @@ export async function proveLedger({ databases, shards, progress }: LedgerProofSc
       await snapshot.close()
     }
   }
+  if (shards === undefined) proof.problems.push(...(await proveBalances(databases)))
   return proof
 }
 
@@ -60,7 +78,6 @@ async function readBooks(snapshot: ProofSnapshot, shard: number, until: number):
     }
   })
   await postedTransfers(snapshot.client, shard, (row) => books.posted(row))
-  await heldBalances(snapshot.client, shard, (row) => books.held(row))
   await shownPayments(snapshot.client, shard, (row) => books.shown(row))
   books.end()
   return books

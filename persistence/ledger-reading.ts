@@ -1,6 +1,7 @@
-/** The ledger's tables as a proof reads them, shard by shard, of the same snapshot as the journal. */
+/** The ledger's tables as proofs read them: shard by shard, of the same snapshot as the journal, and balances as a whole. */
 import type { Client } from 'pg'
-import type { Held, Posted, Shown } from '../domain/ledger/proof.ts'
+import type { DifferingBalance } from '../domain/ledger/balance-proof.ts'
+import type { Posted, Shown } from '../domain/ledger/proof.ts'
 import { assert } from '../runtime/assert.ts'
 import { copyRows } from './journal-chain-copy.ts'
 import type { ShardRange } from './journal-databases.ts'
@@ -50,18 +51,65 @@ function boundary(shard: number): string {
   return (shard * 64).toString(16).padStart(4, '0')
 }
 
-/** All of the shard, of every merchant. */
-export function heldBalances(client: Client, shard: number, visit: (row: Held) => void): Promise<void> {
-  const text = `SELECT live, merchant, currency, connection, account,
-      debits::text, credits::text, reserved_debits::text, reserved_credits::text FROM read.balance WHERE shard = ${shard}`
-  return copyRows(client, text, (fields) => {
-    const [live, ...rest] = fields as readonly Buffer[]
-    const [merchant, currency, connection, account, ...sums] = rest.map(String) as Texts
-    const [debits, credits, reservedDebits, reservedCredits] = sums.map(BigInt) as [bigint, bigint, bigint, bigint]
-    visit({
-      ...{ merchant, live: live?.[0] === 1, currency, connection, account },
-      ...{ debits, credits, reservedDebits, reservedCredits },
-    })
+/**
+ * Accounts whose balance is not what their transfers come to, over all shards of the database. Transfers are added up by pairs
+ * of accounts first: many rows, few pairs.
+ */
+const differingText = `
+  WITH pair AS MATERIALIZED (
+    SELECT merchant, live, currency, connection, debit, credit,
+      coalesce(sum(amount) FILTER (WHERE phase = 'posted'), 0) AS posted,
+      coalesce(sum(CASE phase WHEN 'pending' THEN amount WHEN 'released' THEN -amount END), 0) AS reserved
+    FROM read.transfer GROUP BY merchant, live, currency, connection, debit, credit
+  ), booked AS (
+    SELECT merchant, live, currency, connection, account, sum(debits) AS debits, sum(credits) AS credits,
+      sum(reserved_debits) AS reserved_debits, sum(reserved_credits) AS reserved_credits
+    FROM pair CROSS JOIN LATERAL (VALUES (debit, posted, 0, reserved, 0), (credit, 0, posted, 0, reserved))
+      AS leg (account, debits, credits, reserved_debits, reserved_credits)
+    GROUP BY merchant, live, currency, connection, account
+  ), held AS (
+    SELECT merchant, live, currency, connection, account, true AS is_held, sum(debits) AS debits, sum(credits) AS credits,
+      sum(reserved_debits) AS reserved_debits, sum(reserved_credits) AS reserved_credits
+    FROM read.balance GROUP BY merchant, live, currency, connection, account
+  )
+  SELECT merchant, live, currency, connection, account, coalesce(h.is_held, false) AS "isHeld", ${['h', 'b']
+    .map((each) =>
+      ['debits', 'credits', 'reserved_debits', 'reserved_credits']
+        .map((sum) => `coalesce(${each}.${sum}, 0)::text AS ${each}_${sum}`)
+        .join(', '),
+    )
+    .join(', ')}
+  FROM booked b FULL JOIN held h USING (merchant, live, currency, connection, account)
+  WHERE b.account IS NULL OR h.account IS NULL
+    OR (h.debits, h.credits, h.reserved_debits, h.reserved_credits)
+      IS DISTINCT FROM (b.debits, b.credits, b.reserved_debits, b.reserved_credits)
+  ORDER BY merchant, live, currency, connection, account`
+
+type SumColumns<Side extends string> = Readonly<
+  Record<`${Side}_${'debits' | 'credits' | 'reserved_debits' | 'reserved_credits'}`, string>
+>
+interface DifferingRow extends SumColumns<'h'>, SumColumns<'b'> {
+  readonly merchant: string
+  readonly live: boolean
+  readonly currency: string
+  readonly connection: string
+  readonly account: string
+  readonly isHeld: boolean
+}
+
+export async function differingBalances(client: Client): Promise<readonly DifferingBalance[]> {
+  const { rows } = await client.query<DifferingRow>(differingText)
+  return rows.map((row) => {
+    const { merchant, live, currency, connection, account, isHeld } = row
+    const held = {
+      ...{ debits: BigInt(row.h_debits), credits: BigInt(row.h_credits) },
+      ...{ reservedDebits: BigInt(row.h_reserved_debits), reservedCredits: BigInt(row.h_reserved_credits) },
+    }
+    const posted = {
+      ...{ debits: BigInt(row.b_debits), credits: BigInt(row.b_credits) },
+      ...{ reservedDebits: BigInt(row.b_reserved_debits), reservedCredits: BigInt(row.b_reserved_credits) },
+    }
+    return { merchant, live, currency, connection, account, held: isHeld ? held : undefined, posted }
   })
 }
 

@@ -22,6 +22,7 @@ import {
 } from '../actors/journal.ts'
 import type { ReadAdvance } from '../actors/read-rows.ts'
 import { assertIncarnation, type Deaths, type Incarnation } from '../cluster/member.ts'
+import { shardCount } from '../domain/ids.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 import { acquireShards } from './acquire.ts'
@@ -277,7 +278,13 @@ export class PostgresJournal implements Journal {
 
   async advanceRead(advances: readonly ReadAdvance[]): Promise<readonly number[]> {
     this.#assertOpen()
-    return advanceReadCursors(this.#projector, this.#readMonths, advances)
+    return advanceReadCursors(this.#projector, this.#readMonths, this.#balancePart(), advances)
+  }
+
+  /** The lowest shard that is held here: nobody else's meanwhile, and hardly ever another one. */
+  #balancePart(): number {
+    const held = [...this.#held.values()].filter(({ status }) => status === 'held')
+    return Math.min(shardCount - 1, ...held.map(({ shard }) => shard))
   }
 
   async timersDue(shards: readonly number[], horizon: number): Promise<readonly TimerRow[]> {

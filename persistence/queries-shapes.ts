@@ -1,4 +1,5 @@
 /** The lists of the read side: their rows, what orders them, and what they can be filtered by. */
+import { accounts } from '../domain/ledger/chart.ts'
 import type { Conditions, Key, ListShape } from './queries-statement.ts'
 
 export interface ItemFilter {
@@ -15,6 +16,13 @@ export interface PaymentFilter extends ItemFilter {
   readonly review?: boolean
   readonly amountFrom?: number
   readonly amountTo?: number
+}
+
+/** An account, by what its rows have. */
+export interface AccountKey {
+  readonly currency: string
+  readonly connection: string
+  readonly account: string
 }
 
 /** A payment's state as it was stored. */
@@ -74,12 +82,32 @@ function partList(table: 'refund' | 'dispute'): ListShape & { keyOf(row: PartRow
 export const refundList = partList('refund')
 export const disputeList = partList('dispute')
 
+const entryColumns = `t.posted_at AS at, t.shard, t.position, t.n, encode(t.entity, 'hex') AS entity, t.currency, t.debit, t.credit,
+    t.amount, t.phase, t.connection, t.operation`
+
 export const entryList: ListShape & { keyOf(row: EntryRow): Key } = {
   from: 'read.transfer t',
-  columns: `t.posted_at AS at, t.shard, t.position, t.n, encode(t.entity, 'hex') AS entity, t.currency, t.debit, t.credit,
-    t.amount, t.phase, t.connection, t.operation`,
+  columns: entryColumns,
   key: [{ column: 't.posted_at' }, { column: 't.shard' }, { column: 't.position' }, { column: 't.n' }],
   keyOf: ({ at, shard, position, n }) => [at, shard, position, n],
+}
+
+const accountNames = `unnest('{${accounts.join(',')}}'::text[])`
+
+/** A page of each pair of accounts that the account can be in, and of all these the first; see {@link filterByAccount}. */
+export const accountEntryList: ListShape & { keyOf(row: EntryRow): Key } = {
+  ...entryList,
+  columns: 't.*',
+  around: (page, order, limit) => `
+    SELECT ${entryColumns} FROM ${accountNames} AS one (account) CROSS JOIN ${accountNames} AS other (account)
+    CROSS JOIN LATERAL (VALUES (one.account, other.account), (other.account, one.account)) AS pair (debit, credit)
+    CROSS JOIN LATERAL (${page}) t ${order} ${limit}`,
+}
+
+export function filterByAccount(conditions: Conditions, { currency, connection, account }: AccountKey): void {
+  conditions.add((name) => `t.currency = ${name}`, currency)
+  conditions.add((name) => `t.connection = ${name}`, connection)
+  conditions.add((name) => `one.account = ${name} AND (t.debit, t.credit) = (pair.debit, pair.credit)`, account)
 }
 
 export function filterPayments(conditions: Conditions, filter: PaymentFilter): void {

@@ -14,8 +14,8 @@ export interface ListShape {
   readonly columns: string
   /** What orders the list: the first is an instant that partitions are by. */
   readonly key: readonly { readonly column: string; readonly parameter?: (number: string) => string }[]
-  /** Around the page of rows, which it calls `page`, such as a join. Default: the page itself. */
-  readonly around?: (page: string, order: string) => string
+  /** Around the page of rows, such as a join, in the same order and with the same limit. Default: the page itself. */
+  readonly around?: (page: string, order: string, limit: string) => string
 }
 
 export interface PageBounds {
@@ -72,8 +72,9 @@ export function listStatement(
     conditions.add((name) => `${columns[0]} ${older}= ${name}`, from[0])
   }
   const order = `ORDER BY ${columns.map((column) => `${column} ${sorting}`).join(', ')}`
-  const page = `SELECT ${shape.columns} FROM ${shape.from} WHERE ${conditions.text} ${order} LIMIT $${conditions.values.length + 1}`
-  const text = shape.around === undefined ? page : shape.around(page, order)
+  const limited = `LIMIT $${conditions.values.length + 1}`
+  const page = `SELECT ${shape.columns} FROM ${shape.from} WHERE ${conditions.text} ${order} ${limited}`
+  const text = shape.around === undefined ? page : shape.around(page, order, limited)
   return { text, values: [...conditions.values, limit + 1] }
 }
 

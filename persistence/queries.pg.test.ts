@@ -47,7 +47,7 @@ const transferText = `
   SELECT at, 7 + ('x' || right(entity, 7))::bit(28)::int, 100, shard, 0, $3, decode(entity, 'hex'), $2, 'EUR', 'psp_receivable', 'merchant_payable', 'posted', 'stripe-test', 'cap'
   FROM unnest($1::text[], $4::bigint[], $5::int[]) AS given (entity, at, shard)`
 const balanceText = `
-  INSERT INTO read.balance (debits, credits, reserved_debits, reserved_credits, shard, live, merchant, currency, connection, account)
+  INSERT INTO read.balance (debits, credits, reserved_debits, reserved_credits, part, live, merchant, currency, connection, account)
   SELECT 90071992547409931, 1, 2, 3, shard, $3, $2, 'EUR', 'stripe-test', 'psp_receivable'
   FROM unnest($1::text[], $4::bigint[], $5::int[]) AS given (entity, at, shard)
   ON CONFLICT DO NOTHING`

@@ -13,9 +13,12 @@ import type { ShardRange } from './journal-databases.ts'
 import { AsOf } from './queries-as-of.ts'
 import { queryLimits, QueryPool, type RowOwner } from './queries-pool.ts'
 import {
+  accountEntryList,
+  type AccountKey,
   disputeList,
   entryList,
   type EntryRow,
+  filterByAccount,
   filterParts,
   filterPayments,
   type ItemFilter,
@@ -57,9 +60,6 @@ export interface BalanceRow {
   readonly reservedDebits: bigint
   readonly reservedCredits: bigint
 }
-
-/** An account, by what its rows have. */
-export type AccountKey = Pick<BalanceRow, 'currency' | 'connection' | 'account'>
 
 export type Part = 'refund' | 'dispute'
 const partLists = { refund: refundList, dispute: disputeList } as const
@@ -128,11 +128,9 @@ export class MerchantQueries {
   }
 
   entriesOfAccount(owner: RowOwner, account: AccountKey, bounds: PageBounds): Promise<RowPage<EntryRow>> {
-    return this.#list(this.#sources, entryList, owner, bounds, (conditions) => {
-      conditions.add((name) => `t.currency = ${name}`, account.currency)
-      conditions.add((name) => `t.connection = ${name}`, account.connection)
-      conditions.add((name) => `${name} IN (t.debit, t.credit)`, account.account)
-    })
+    return this.#list(this.#sources, accountEntryList, owner, bounds, (conditions) =>
+      filterByAccount(conditions, account),
+    )
   }
 
   entriesOfPayment(owner: RowOwner, payment: RowEntity, bounds: PageBounds): Promise<RowPage<EntryRow>> {

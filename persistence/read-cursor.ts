@@ -3,17 +3,19 @@
  * cursors `read`, in one statement. A cursor moves as in cursors.ts: by compare-and-set on its old position, at its owner's
  * epoch, and again to where this epoch has moved it already.
  *
- * Balances are sums of the transfers of the same statement, so at every instant both add up, and what makes transfers exactly
- * once makes balances so. A statement moves all its shards or writes nothing: then those that may not move are left out and it
+ * Balances grow by the sums of the transfers of the same statement, so at every instant both add up, and what makes transfers
+ * exactly once makes balances so. They are folded over all shards of the statement, into rows of this writer's own `part`: a
+ * merchant's payments are spread over all shards, and are one row here. A statement moves all its shards or writes nothing: then those that may not move are left out and it
  * is sent once more. No row of it has to be matched with its shard's cursor: thousands of rows, hundreds of cursors.
  *
  * Sessions are the projector's: by its rights it may not change a transfer, nor remove anything.
  */
 import { DatabaseError } from 'pg'
-import type { DisputeRow, ReadAdvance, RefundRow } from '../actors/read-rows.ts'
+import type { AccountSums, DisputeRow, ReadAdvance, RefundRow, TransferRow } from '../actors/read-rows.ts'
 import { assert } from '../runtime/assert.ts'
 import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
 import type { DatabasePool } from './database-pool.ts'
+import { accountSums } from './read-balances.ts'
 import type { ReadMonths } from './read-months.ts'
 import { journalError } from './statement-outcome.ts'
 
@@ -75,30 +77,24 @@ const advanceText = `
       status = excluded.status, fee = excluded.fee, evidence_by = excluded.evidence_by
       WHERE (dispute.amount, dispute.status, dispute.fee, dispute.evidence_by)
         IS DISTINCT FROM (excluded.amount, excluded.status, excluded.fee, excluded.evidence_by)
-  ), transfer AS MATERIALIZED (
-    SELECT shard, position, n, entity, merchant, live <> 0 AS live, currency, posted_at, amount, debit, credit, phase,
+  ), posted AS (
+    INSERT INTO read.transfer (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase,
+      connection, operation)
+    SELECT shard, position, n, entity, merchant, live <> 0, currency, posted_at, amount, debit, credit, phase,
       connection, operation
     FROM unnest($49::int[], $50::bigint[], $51::int[], $52::bytea[], $53::text[], $54::int[], $55::text[], $56::bigint[],
       $57::bigint[], $58::text[], $59::text[], $60::text[], $61::text[], $62::text[])
       AS t (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase, connection, operation)
     WHERE (SELECT moves FROM every)
-  ), posted AS (
-    INSERT INTO read.transfer (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase,
-      connection, operation)
-    SELECT * FROM transfer
-  ), leg AS (
-    SELECT merchant, live, currency, connection, debit AS account, shard, phase, amount AS debit, 0 AS credit FROM transfer
-    UNION ALL
-    SELECT merchant, live, currency, connection, credit, shard, phase, 0, amount FROM transfer
   ), folded AS (
-    INSERT INTO read.balance (merchant, live, currency, connection, account, shard, debits, credits, reserved_debits, reserved_credits)
-    SELECT merchant, live, currency, connection, account, shard,
-      coalesce(sum(debit) FILTER (WHERE phase = 'posted'), 0),
-      coalesce(sum(credit) FILTER (WHERE phase = 'posted'), 0),
-      coalesce(sum(CASE phase WHEN 'released' THEN -debit ELSE debit END) FILTER (WHERE phase <> 'posted'), 0),
-      coalesce(sum(CASE phase WHEN 'released' THEN -credit ELSE credit END) FILTER (WHERE phase <> 'posted'), 0)
-    FROM leg GROUP BY merchant, live, currency, connection, account, shard
-    ON CONFLICT (merchant, live, currency, connection, account, shard) DO UPDATE SET
+    INSERT INTO read.balance (part, merchant, live, currency, connection, account, debits, credits, reserved_debits,
+      reserved_credits)
+    SELECT $63::int, merchant, live <> 0, currency, connection, account, debits::numeric, credits::numeric,
+      reserved_debits::numeric, reserved_credits::numeric
+    FROM unnest($64::text[], $65::int[], $66::text[], $67::text[], $68::text[], $69::text[], $70::text[], $71::text[], $72::text[])
+      AS b (merchant, live, currency, connection, account, debits, credits, reserved_debits, reserved_credits)
+    WHERE (SELECT moves FROM every)
+    ON CONFLICT (merchant, live, currency, connection, account, part) DO UPDATE SET
       debits = balance.debits + excluded.debits,
       credits = balance.credits + excluded.credits,
       reserved_debits = balance.reserved_debits + excluded.reserved_debits,
@@ -122,6 +118,7 @@ interface Asked {
 
 /**
  * @param pool its sessions are the projector's.
+ * @param part of the balances: another one than that of everybody who writes at the same time.
  * @returns the shards that were left out.
  * @throws {JournalError} `journal_refused` where a row was refused, `journal_unavailable`; nothing was written then, or, of the
  *   latter, nobody knows.
@@ -129,6 +126,7 @@ interface Asked {
 export async function advanceReadCursors(
   pool: DatabasePool,
   months: ReadMonths,
+  part: number,
   advances: readonly ReadAdvance[],
 ): Promise<readonly number[]> {
   assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
@@ -137,7 +135,7 @@ export async function advanceReadCursors(
   const leftOut: number[] = []
   let left = advances
   while (left.length > 0) {
-    const asked = await send(pool, left).catch((error: unknown) => {
+    const asked = await send(pool, part, left).catch((error: unknown) => {
       months.forget()
       throw error
     })
@@ -149,10 +147,11 @@ export async function advanceReadCursors(
   return leftOut.sort((a, b) => a - b)
 }
 
-async function send(pool: DatabasePool, advances: readonly ReadAdvance[]): Promise<readonly Asked[]> {
+async function send(pool: DatabasePool, part: number, advances: readonly ReadAdvance[]): Promise<readonly Asked[]> {
   try {
-    // Without a name: planned for tables as they are, as in cursors.ts.
-    return await pool.query<Asked>({ text: advanceText, values: valuesOf(advances) }, rowErrors)
+    // By name: planning it takes 5 ms, and there is one way to do it, by the keys (connection.ts leaves no other).
+    const values = valuesOf(part, advances)
+    return await pool.query<Asked>({ name: 'advance_read', text: advanceText, values }, rowErrors)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
     throw journalError('journal_refused', 'a row of the read side was refused', error)
@@ -168,7 +167,7 @@ function* instantsOf(advances: readonly ReadAdvance[]): Iterable<number> {
   }
 }
 
-function valuesOf(advances: readonly ReadAdvance[]): unknown[] {
+function valuesOf(part: number, advances: readonly ReadAdvance[]): unknown[] {
   const payments = advances.flatMap((advance) => advance.payments)
   const refunds = advances.flatMap((advance) => advance.refunds)
   const disputes = advances.flatMap((advance) => advance.disputes)
@@ -206,20 +205,9 @@ function valuesOf(advances: readonly ReadAdvance[]): unknown[] {
     textArray(disputes.map(({ status }) => status)),
     int8Array(disputes.map(({ fee }) => fee)),
     int8Array(disputes.map(({ evidenceBy }) => evidenceBy ?? -1)),
-    int4Array(transfers.map(({ shard }) => shard)),
-    int8Array(transfers.map(({ position }) => position)),
-    int4Array(transfers.map(({ n }) => n)),
-    byteaArrayOfHex(transfers.map(({ entity }) => entity)),
-    textArray(transfers.map(({ merchant }) => merchant)),
-    int4Array(transfers.map(({ live }) => Number(live))),
-    textArray(transfers.map(({ currency }) => currency)),
-    int8Array(transfers.map(({ postedAt }) => postedAt)),
-    int8Array(transfers.map(({ amount }) => amount)),
-    textArray(transfers.map(({ debit }) => debit)),
-    textArray(transfers.map(({ credit }) => credit)),
-    textArray(transfers.map(({ phase }) => phase)),
-    textArray(transfers.map(({ connection }) => connection)),
-    textArray(transfers.map(({ operation }) => operation)),
+    ...transferValues(transfers),
+    part,
+    ...balanceValues(accountSums(transfers)),
   ]
 }
 
@@ -234,5 +222,39 @@ function partValues(rows: readonly (RefundRow | DisputeRow)[]): unknown[] {
     int4Array(rows.map(({ live }) => Number(live))),
     textArray(rows.map(({ currency }) => currency)),
     int8Array(rows.map(({ amount }) => amount)),
+  ]
+}
+
+function transferValues(rows: readonly TransferRow[]): unknown[] {
+  return [
+    int4Array(rows.map(({ shard }) => shard)),
+    int8Array(rows.map(({ position }) => position)),
+    int4Array(rows.map(({ n }) => n)),
+    byteaArrayOfHex(rows.map(({ entity }) => entity)),
+    textArray(rows.map(({ merchant }) => merchant)),
+    int4Array(rows.map(({ live }) => Number(live))),
+    textArray(rows.map(({ currency }) => currency)),
+    int8Array(rows.map(({ postedAt }) => postedAt)),
+    int8Array(rows.map(({ amount }) => amount)),
+    textArray(rows.map(({ debit }) => debit)),
+    textArray(rows.map(({ credit }) => credit)),
+    textArray(rows.map(({ phase }) => phase)),
+    textArray(rows.map(({ connection }) => connection)),
+    textArray(rows.map(({ operation }) => operation)),
+  ]
+}
+
+/** Sums as texts: a numeric has no bounds, and neither has a bigint of JavaScript. */
+function balanceValues(rows: readonly AccountSums[]): unknown[] {
+  return [
+    textArray(rows.map(({ merchant }) => merchant)),
+    int4Array(rows.map(({ live }) => Number(live))),
+    textArray(rows.map(({ currency }) => currency)),
+    textArray(rows.map(({ connection }) => connection)),
+    textArray(rows.map(({ account }) => account)),
+    textArray(rows.map(({ debits }) => String(debits))),
+    textArray(rows.map(({ credits }) => String(credits))),
+    textArray(rows.map(({ reservedDebits }) => String(reservedDebits))),
+    textArray(rows.map(({ reservedCredits }) => String(reservedCredits))),
   ]
 }

@@ -107,7 +107,7 @@ describe('the read side’s schema', () => {
     expect(rows.map(({ key }) => key)).toEqual([
       'merchant, live, created_at, entity',
       'merchant, live, created_at, payment, ordinal',
-      'merchant, live, currency, connection, account, shard',
+      'merchant, live, currency, connection, account, part',
       // a position of the journal: no merchant chooses it
       'shard, position, n, posted_at',
     ])

@@ -1,10 +1,11 @@
 /**
- * Proves the books of one shard: what its journal says was posted is what the ledger holds, transfer by transfer; balances
- * are what these come to, and every currency sums to zero; what the payments' rows show is the fold of their decisions.
+ * Proves the books of one shard: what its journal says was posted is what the ledger holds, transfer by transfer; what the
+ * payments' rows show is the fold of their decisions.
  *
  * The order of calls is that of the data: every decision in order of position, then every stored transfer in order of
- * (position, n), then balances and payments' rows, then `end`. Guarantees: pure; whatever is missing, doubled or differs in
- * anything is named. Leaves to others: reading, and whether the journal itself is unchanged (its hash chain).
+ * (position, n), then payments' rows, then `end`. Guarantees: pure; whatever is missing, doubled or differs in anything is
+ * named. Leaves to others: reading, whether balances are what transfers come to (balance-proof.ts), and whether the journal
+ * itself is unchanged (its hash chain).
  */
 import { amounts, statusOf } from '../payment/derive.ts'
 import type { PaymentEvent } from '../payment/events.ts'
@@ -52,27 +53,10 @@ export interface Shown {
   readonly disputed: number
 }
 
-/** A balance as the ledger holds it: sums of one account and shard. */
-export interface Held {
-  readonly merchant: string
-  readonly live: boolean
-  readonly currency: string
-  readonly connection: string
-  readonly account: string
-  readonly debits: bigint
-  readonly credits: bigint
-  /** Pending less released. */
-  readonly reservedDebits: bigint
-  readonly reservedCredits: bigint
-}
-
-type Sums = { -readonly [Member in (typeof sumMembers)[number]]: bigint }
-
 const postedMembers = [
   ...(['postedAt', 'entity', 'merchant', 'live', 'currency'] as const),
   ...(['debit', 'credit', 'amount', 'phase', 'connection', 'operation'] as const),
 ]
-const sumMembers = ['debits', 'credits', 'reservedDebits', 'reservedCredits'] as const
 const shownMembers = ['seq', 'status', 'authorized', 'captured', 'refunded', 'disputed'] as const
 
 export class ShardBooks {
@@ -87,9 +71,6 @@ export class ShardBooks {
   #next = 0
   #last: Posted | undefined
   readonly #seen = new Set<string>()
-  /** What the journal's transfers come to, by account; taken out when its balance is met. */
-  readonly #sums = new Map<string, Sums>()
-  readonly #differences = new Map<string, bigint>()
 
   /** @param until the position that the read side has followed the journal to. */
   constructor(shard: number, until: number) {
@@ -115,7 +96,6 @@ export class ShardBooks {
         operation: operationId.replaceAll('\0', ''),
       }
       this.#expected.push(posted)
-      this.#sum(posted)
     }
   }
 
@@ -134,20 +114,6 @@ export class ShardBooks {
     } else if (this.#last !== undefined && order(this.#last, row) === 0) this.#problem(row, 'is there twice')
     else this.#problem(row, 'is not in the journal, as far as the ledger follows it')
     this.#last = row
-  }
-
-  held(row: Held): void {
-    const account = nameOf(row, row.account)
-    const { currency } = row
-    const sums = this.#sums.get(account) ?? noSums()
-    this.#sums.delete(account)
-    for (const member of sumMembers) {
-      if (row[member] !== sums[member]) {
-        this.#about(`${account}: ${member} are ${row[member]}, the transfers come to ${sums[member]}`)
-      }
-    }
-    const difference = row.debits - row.credits + row.reservedDebits - row.reservedCredits
-    this.#differences.set(currency, (this.#differences.get(currency) ?? 0n) + difference)
   }
 
   shown(row: Shown): void {
@@ -172,12 +138,6 @@ export class ShardBooks {
     for (const entity of this.#payments.keys()) {
       if (!this.#seen.has(entity)) this.#about(`payment ${entity}: it has no row`)
     }
-    for (const [account, sums] of this.#sums) {
-      if (sumMembers.some((member) => sums[member] !== 0n)) this.#about(`${account}: it has no balance`)
-    }
-    for (const [currency, difference] of this.#differences) {
-      if (difference !== 0n) this.#about(`${currency}: debits less credits are ${difference}, and not zero`)
-    }
   }
 
   #wanted(): Posted | undefined {
@@ -189,27 +149,6 @@ export class ShardBooks {
     this.#problem(wanted, `is missing: ${debit} to ${credit}, ${amount} ${currency}`)
   }
 
-  /** Both legs of a transfer. */
-  #sum(posted: Posted): void {
-    const amount = BigInt(posted.amount)
-    const debit = this.#sumsOf(nameOf(posted, posted.debit))
-    const credit = this.#sumsOf(nameOf(posted, posted.credit))
-    if (posted.phase === 'posted') {
-      debit.debits += amount
-      credit.credits += amount
-    } else {
-      const change = posted.phase === 'pending' ? amount : -amount
-      debit.reservedDebits += change
-      credit.reservedCredits += change
-    }
-  }
-
-  #sumsOf(account: string): Sums {
-    let sums = this.#sums.get(account)
-    if (sums === undefined) this.#sums.set(account, (sums = noSums()))
-    return sums
-  }
-
   #problem({ position, n }: Posted, what: string): void {
     this.#about(`position ${position}, transfer ${n}: ${what}`)
   }
@@ -217,15 +156,6 @@ export class ShardBooks {
   #about(what: string): void {
     this.problems.push(`shard ${this.#shard}, ${what}`)
   }
-}
-
-function noSums(): Sums {
-  return { debits: 0n, credits: 0n, reservedDebits: 0n, reservedCredits: 0n }
-}
-
-/** An account as a message names it, and no other the same. */
-function nameOf({ merchant, live, currency, connection }: Omit<Held, keyof Sums | 'account'>, account: string): string {
-  return `${account} of ${merchant} (${live ? 'live' : 'test'}, ${currency}, "${connection}")`
 }
 
 /** By the transfer's key. */

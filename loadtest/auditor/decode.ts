@@ -42,7 +42,12 @@ const words = `type operationId attemptId amountMinor pspReference connection ca
   psp_fees dispute_receivable dispute_fees losses settlement_in_transit suspense posted pending
   released live test automatic manual cancel action_expired expiry
   compensation external create confirm capture refund void authorize
-  card redirect stripe`.split(/\s+/)
+  card redirect stripe acceptedWithinMs plannedEpoch repeatUntil quietUntil plannedAt
+  idempotencyKey notAfter authorizedMinor concludedSeq endedAt releasedMinor acceptedAt reversedMinor
+  createdKey createdAt updatedAt settlement lifecycle seenFacts attempts unwanted
+  captures disputes requests routing refunds review lines voids
+  step seq captureReference authorizationReference reversed disputedAt doubt since
+  inquiries nextInquiryAt acceptedUntil captureId`.split(/\s+/)
 
 const holdsWord = new Set([
   'type',

@@ -71,9 +71,9 @@ COMMENT ON COLUMN read.payment.connection IS 'PSP connection of the latest attem
 COMMENT ON COLUMN read.payment.data IS 'The state as of seq, encoded as in a snapshot: without personal data.';
 COMMENT ON COLUMN read.payment.private IS 'Personal data of that state, encrypted by key_id where that is set; null where there is none.';
 CREATE INDEX payment_entity ON read.payment (entity);
-CREATE INDEX payment_status ON read.payment (merchant, live, status, created_at, entity);
-CREATE INDEX payment_psp ON read.payment (merchant, live, psp, created_at, entity) WHERE psp IS NOT NULL;
-CREATE INDEX payment_merchant_reference ON read.payment (merchant, live, merchant_reference, created_at, entity)
+-- Payments of one millisecond are sorted when they are read: their entities are not in the next two.
+CREATE INDEX payment_status ON read.payment (merchant, live, status, created_at);
+CREATE INDEX payment_merchant_reference ON read.payment (merchant, live, merchant_reference, created_at)
   WHERE merchant_reference IS NOT NULL;
 
 CREATE TABLE read.refund (
@@ -153,29 +153,30 @@ COMMENT ON COLUMN read.transfer.phase IS
 COMMENT ON COLUMN read.transfer.connection IS 'PSP connection; empty where it is not known which one a fact belongs to.';
 COMMENT ON COLUMN read.transfer.operation IS 'Id of the payment''s operation or dispute, or the settlement line''s key.';
 CREATE INDEX transfer_entity ON read.transfer (entity);
-CREATE INDEX transfer_merchant ON read.transfer (merchant, live, currency, posted_at);
+-- By pairs, so that an account that is hardly ever booked on is found as fast as any: there are few pairs that it can be in.
+CREATE INDEX transfer_pair ON read.transfer (merchant, live, connection, currency, debit, credit, posted_at);
 
 CREATE TABLE read.balance (
   debits numeric NOT NULL CHECK (debits >= 0),
   credits numeric NOT NULL CHECK (credits >= 0),
   reserved_debits numeric NOT NULL,
   reserved_credits numeric NOT NULL,
-  shard integer NOT NULL CHECK (shard BETWEEN 0 AND 1023),
+  part integer NOT NULL CHECK (part BETWEEN 0 AND 1023),
   live boolean NOT NULL,
   merchant text NOT NULL CHECK (merchant <> ''),
   currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
   connection text NOT NULL,
   account text NOT NULL CHECK (account <> ''),
-  PRIMARY KEY (merchant, live, currency, connection, account, shard)
+  PRIMARY KEY (merchant, live, currency, connection, account, part)
 ) WITH (fillfactor = 70, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE read.balance IS
-  'Sums of read.transfer by account and shard, written with them in one transaction: at every instant both add up. A balance is '
-  'the sum over shards of debits less credits, or the other way round, by the account''s type.';
+  'Sums of read.transfer by account, in parts, written with them in one transaction: at every instant both add up. A balance is '
+  'the sum over parts of debits less credits, or the other way round, by the account''s type.';
 COMMENT ON COLUMN read.balance.debits IS 'Posted, as are credits.';
 COMMENT ON COLUMN read.balance.reserved_debits IS
   'Pending less released, as are reserved_credits. Unchecked, though never below zero: a check would look at a change before it is added.';
-COMMENT ON COLUMN read.balance.shard IS
-  'A part of the account: owners of different shards never wait for each other''s rows, and each shard can be proved alone.';
+COMMENT ON COLUMN read.balance.part IS
+  'Lowest shard of whoever wrote it, so that two writers never wait for each other''s rows; it means nothing else.';
 
 -- --- partitions -------------------------------------------------------------------------------------------------------
 

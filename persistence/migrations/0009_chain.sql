@@ -42,6 +42,3 @@ GRANT SELECT ON journal_chain TO shardpay_auditor;
 -- What a digest covers and what a proof reads; personal data is neither's business.
 GRANT SELECT (shard, position, entity, seq, epoch, command, at, type, data) ON journal TO shardpay_sealer, shardpay_auditor;
 GRANT SELECT (shard, consumer, position) ON shard_cursor TO shardpay_auditor;
-
--- A shard's balances are proved alone, one shard after the other.
-CREATE INDEX balance_shard ON read.balance (shard);

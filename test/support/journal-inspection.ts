@@ -1,10 +1,11 @@
 /** For tests: looks into a journal database and meddles with it from outside, past journals and proxies. */
 import { Client } from 'pg'
 import type { JournalRow, NoticeRow, PspReferenceRow } from '../../actors/journal.ts'
+import type { AccountSums } from '../../actors/read-rows.ts'
 import type { ReadTables } from '../../actors/read-side-testing.ts'
 import { safeIntegerTypes } from '../../persistence/int8.ts'
 import { rowColumns, type StoredRow, toRow } from '../../persistence/reads.ts'
-import { readTables } from './read-tables.ts'
+import { readBalances, readTables } from './read-tables.ts'
 
 export interface JournalInspection {
   readonly admin: Client
@@ -13,6 +14,7 @@ export interface JournalInspection {
   pspReferences(): Promise<readonly PspReferenceRow[]>
   notices(): Promise<readonly NoticeRow[]>
   readTables(shard: number): Promise<ReadTables>
+  balances(): Promise<readonly AccountSums[]>
   loseRowsAfter(shard: number, position: number): Promise<void>
   raiseEpoch(shard: number): Promise<void>
   close(): Promise<void>
@@ -50,6 +52,7 @@ export async function inspectJournal(databaseUrl: string): Promise<JournalInspec
       return rows
     },
     readTables: (shard) => readTables(admin, shard),
+    balances: () => readBalances(admin),
     async loseRowsAfter(shard, position) {
       await admin.query('DELETE FROM journal WHERE shard = $1 AND position > $2', [shard, position])
     },

@@ -46,13 +46,13 @@ export async function storeHistory(admin: Client, scenario: Scenario): Promise<A
       ] as const) {
         const column = phase === 'posted' ? side : `reserved_${side}`
         await admin.query(
-          `INSERT INTO read.balance (debits, credits, reserved_debits, reserved_credits, shard, live, merchant, currency, connection, account)
+          `INSERT INTO read.balance (debits, credits, reserved_debits, reserved_credits, part, live, merchant, currency, connection, account)
           SELECT 0, 0, 0, 0, $1, $2, $3, $4, $5, $6 ON CONFLICT DO NOTHING`,
           [shard, mode === 'live', merchant, currency, connection, account],
         )
         await admin.query(
           `UPDATE read.balance SET ${column} = ${column} + $7
-          WHERE (shard, live, merchant, currency, connection, account) = ($1, $2, $3, $4, $5, $6)`,
+          WHERE (part, live, merchant, currency, connection, account) = ($1, $2, $3, $4, $5, $6)`,
           [shard, mode === 'live', merchant, currency, connection, account, phase === 'released' ? -amount : amount],
         )
       }

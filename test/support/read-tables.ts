@@ -1,6 +1,6 @@
 /** For tests: the read side's tables of one shard, as its writer names their columns. */
 import type { Client, QueryResultRow } from 'pg'
-import type { BalanceRow, DisputeRow, PaymentRow, RefundRow, TransferRow } from '../../actors/read-rows.ts'
+import type { AccountSums, DisputeRow, PaymentRow, RefundRow, TransferRow } from '../../actors/read-rows.ts'
 import type { ReadTables } from '../../actors/read-side-testing.ts'
 
 const owned = 'shard, merchant, live, currency'
@@ -11,10 +11,6 @@ export async function readTables(client: Client, shard: number): Promise<ReadTab
   const rows = async <Row extends QueryResultRow>(columns: string, table: string): Promise<Row[]> =>
     (await client.query<Row>(`SELECT ${columns} FROM ${table} WHERE shard = $1`, [shard])).rows
   const cursors = await rows<{ position: number }>('position', `(SELECT * FROM shard_cursor WHERE consumer = 'read') c`)
-  const balances = await rows<Record<keyof BalanceRow, string>>(
-    `${owned}, connection, account, debits, credits, reserved_debits AS "reservedDebits", reserved_credits AS "reservedCredits"`,
-    'read.balance',
-  )
   return {
     cursor: cursors[0]?.position ?? 0,
     payments: await rows<PaymentRow & QueryResultRow>(
@@ -29,13 +25,21 @@ export async function readTables(client: Client, shard: number): Promise<ReadTab
         operation`,
       'read.transfer',
     ),
-    balances: balances.map(
-      ({ debits, credits, reservedDebits, reservedCredits, ...row }) =>
-        ({
-          ...row,
-          ...{ debits: BigInt(debits), credits: BigInt(credits) },
-          ...{ reservedDebits: BigInt(reservedDebits), reservedCredits: BigInt(reservedCredits) },
-        }) as unknown as BalanceRow,
-    ),
   }
+}
+
+/** Of all shards, in parts. */
+export async function readBalances(client: Client): Promise<readonly AccountSums[]> {
+  const { rows } = await client.query<Record<keyof AccountSums, string>>(
+    `SELECT merchant, live, currency, connection, account, debits, credits, reserved_debits AS "reservedDebits",
+      reserved_credits AS "reservedCredits" FROM read.balance`,
+  )
+  return rows.map(
+    ({ debits, credits, reservedDebits, reservedCredits, ...row }) =>
+      ({
+        ...row,
+        ...{ debits: BigInt(debits), credits: BigInt(credits) },
+        ...{ reservedDebits: BigInt(reservedDebits), reservedCredits: BigInt(reservedCredits) },
+      }) as unknown as AccountSums,
+  )
 }

@@ -96,6 +96,7 @@ export async function shardedHarness(serverUrls: readonly [string, string]): Pro
     pspReferences: async () => [...(await low.pspReferences()), ...(await high.pspReferences())],
     notices: async () => [...(await low.notices()), ...(await high.notices())],
     readTables: (shard) => inspectionOf(shard).readTables(shard),
+    balances: async () => [...(await low.balances()), ...(await high.balances())],
     loseRowsAfter: (shard, position) => inspectionOf(shard).loseRowsAfter(shard, position),
     raiseEpoch: (shard) => inspectionOf(shard).raiseEpoch(shard),
     async close() {
