@@ -11,6 +11,7 @@ import type {
   MerchantCommand,
   MerchantRequest,
   ReadPayment,
+  RecordDispute,
   RecordOutcome,
 } from '../../domain/payment/commands.ts'
 import type { Payment } from '../../domain/payment/state.ts'
@@ -19,7 +20,8 @@ import type { AnswerChecker } from './checkers/answer-checker.ts'
 import type { Loop } from './loop.ts'
 import { SimProcess } from './process.ts'
 
-type Command = MerchantCommand | ReadPayment | CompleteAction | RecordOutcome
+type Fact = RecordDispute | RecordOutcome
+type Command = MerchantCommand | ReadPayment | CompleteAction | Fact
 type Answer = RouteAnswer<PaymentAnswer>
 
 /** A gateway's process as a client reaches it. */
@@ -121,8 +123,8 @@ export class Clients {
     for (const life of this.#lives) this.#read(life)
   }
 
-  /** A PSP tells of an operation; it repeats that until it is heard. */
-  deliver(paymentId: string, fact: RecordOutcome): void {
+  /** A PSP tells of an operation or a dispute; it repeats that until it is heard. */
+  deliver(paymentId: string, fact: Fact): void {
     const life = this.#lives.find(({ entity }) => paymentIdOfEntity(entity) === paymentId)
     if (life !== undefined) this.#wish(life, fact, 'settle', undefined, () => undefined)
   }

@@ -49,6 +49,8 @@ export interface Flags {
   readonly lossyFailOvers: number
   /** Wall clocks differ. */
   readonly skew: boolean
+  /** Share of effects at the PSP after which the shopper's bank disputes what was taken. */
+  readonly disputes: number
 }
 
 /** Virtual milliseconds of a run's parts. */
@@ -120,6 +122,7 @@ export function flagsOf(seed: number): Flags {
     restarts: count(0.3, 2),
     lossyFailOvers: count(0.1, 1),
     skew: chance.happens(0.3),
+    disputes: rate(0.4, 0.5),
   }
 }
 

@@ -14,11 +14,13 @@ describe('whatever fails, in whatever order', () => {
     let effects = 0
     let compared = 0
     let shown = 0
+    let disputes = 0
     for (let seed = firstSeed; seed < firstSeed + seeds && failures.length < 3; seed += 1) {
       const result = await runWorld(flagsOf(seed))
       effects += result.effects
       compared += result.compared
       shown += result.shown
+      disputes += result.disputes
       if (result.failure !== undefined) {
         failures.push(`npm run sim -- --seed ${seed} --shrink\n${described(result.flags)}\n${textOf(result.failure)}`)
       }
@@ -28,6 +30,7 @@ describe('whatever fails, in whatever order', () => {
     expect(effects).toBeGreaterThan(seeds)
     expect(compared).toBeGreaterThan(seeds)
     expect(shown).toBeGreaterThan(100 * seeds)
+    expect(disputes).toBeGreaterThan(seeds / 5)
   })
 
   test('a seed is a history: run twice, it is the same turn for turn', async () => {

@@ -2,6 +2,7 @@
  * One run: a world built from flags, its faults, its clients, its judges, from the first payment to the last audit. It uses
  * no clock, no generator and no I/O but its own, so a seed is a history.
  */
+import { Banks } from './banks.ts'
 import { AnswerChecker } from './checkers/answer-checker.ts'
 import { BookChecker } from './checkers/book-checker.ts'
 import { JournalChecker } from './checkers/journal-checker.ts'
@@ -41,6 +42,8 @@ export interface RunResult {
   readonly compared: number
   /** Rows of the read side that were compared with the journal's fold, over all steps. */
   readonly shown: number
+  /** Disputes among them. */
+  readonly disputes: number
   readonly troubles: Readonly<Record<string, number>>
 }
 
@@ -82,6 +85,7 @@ class World {
   readonly #chance: Chance
   readonly #storage: StorageServer
   readonly #psp: SimPsp
+  readonly #banks: Banks
   readonly #clients: Clients
   readonly #topology: Topology
   readonly #supervisor: SimProcess
@@ -130,10 +134,22 @@ class World {
       loop,
       chance.split('psp'),
       flags.psp,
-      { effect: (call, model) => this.#book.effect(call, model, this.#lossDeclared) },
+      {
+        effect: (call, model) => {
+          this.#book.effect(call, model, this.#lossDeclared)
+          this.#banks.effect(call.paymentId, model)
+        },
+      },
       (paymentId, fact) => this.#clients.deliver(paymentId, fact),
     )
     this.#supervisor = new SimProcess(loop, 3, 'supervisor')
+    this.#banks = new Banks({
+      loop,
+      clock: this.#supervisor.clock,
+      chance: chance.split('banks'),
+      rate: flags.disputes,
+      deliver: (paymentId, fact) => this.#clients.deliver(paymentId, fact),
+    })
     const parts: WorldParts = {
       flags,
       loop,
@@ -187,6 +203,7 @@ class World {
       effects: this.#book.effects,
       compared: this.#compared,
       shown: this.#read.compared,
+      disputes: this.#read.disputes.size,
       troubles: this.#troubles,
     }
   }

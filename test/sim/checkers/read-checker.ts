@@ -1,5 +1,6 @@
 /**
- * The read side's judge: after every statement that changed a shard, its tables of payments, refunds, transfers and balances are
+ * The read side's judge: after every statement that changed a shard, its tables of payments, refunds, disputes, transfers and balances
+ * are
  * what the journal comes to up to the cursor `read`, no more and no less. It folds the rows with the auditor's decoder and
  * arithmetic (written from docs/journal-format.md and PAYMENTS) and sums of its own; it knows nothing of the projector.
  *
@@ -23,6 +24,8 @@ export class ReadChecker {
   readonly #folds = new Map<number, ReadFold>()
   /** Rows of tables that were compared and found equal. */
   compared = 0
+  /** Of those, disputes, each once. */
+  readonly disputes = new Set<string>()
 
   constructor(journal: Pick<JournalChecker, 'rows' | 'shards'>, histories: Pick<PaymentHistories, 'textAt'>) {
     this.#journal = journal
@@ -71,13 +74,14 @@ export class ReadChecker {
     const tables = {
       payments: [fold.payments(), [...read.payments.values()]],
       refunds: [fold.refunds(), [...read.refunds.values()]],
-      disputes: [[], [...read.disputes.values()]],
+      disputes: [fold.disputes(), [...read.disputes.values()]],
       transfers: [fold.transfers, [...read.transfers.values()]],
       balances: [fold.balances(), [...read.balances.values()]],
     } as const
     for (const [table, [expected, shown]] of Object.entries(tables)) {
       this.#compareTable(shard, { table, cursor: fold.position }, expected, shown.map(plain))
     }
+    for (const { payment, ordinal } of read.disputes.values()) this.disputes.add(`${payment} ${ordinal}`)
     for (const { entity, seq, data, private: hidden } of read.payments.values()) {
       const parts = {
         state: decodeState<object>(data),

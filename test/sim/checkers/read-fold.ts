@@ -24,6 +24,15 @@ interface Told {
   psp: unknown
   /** Operation → the connection it was planned on. */
   readonly connections: Map<string, unknown>
+  /** By id. */
+  readonly disputes: Map<string, ToldDispute>
+}
+
+interface ToldDispute {
+  /** As it was told last. */
+  dispute: Members
+  /** When it was told of first. */
+  readonly createdAt: number
 }
 
 /** A decoded transfer with what the format says of it beyond the auditor's needs. */
@@ -51,16 +60,17 @@ export class ReadFold {
     const told = this.#told(row)
     told.life.decide(row.seq, row.at, decoded)
     told.updatedAt = row.at
-    for (const event of decoded.events) note(told, event)
+    for (const event of decoded.events) note(told, event, row.at)
     this.#book(row, told, decoded)
   }
 
   payments(): Members[] {
-    return [...this.#payments.values()].map(({ entity, life, createdAt, updatedAt, reference, connection, psp }) => {
+    return [...this.#payments.values()].map((told) => {
+      const { entity, life, createdAt, updatedAt, reference, connection, psp } = told
       const { status, authorized, captured, refunded } = life.view()
       return {
         ...ownerOf(life),
-        ...{ entity, createdAt, updatedAt, status, authorized, captured, refunded, disputed: 0 },
+        ...{ entity, createdAt, updatedAt, status, authorized, captured, refunded, disputed: disputed(told) },
         ...{ seq: life.seq, amount: life.amountMinor, review: life.review },
         ...{ connection: connection ?? null, psp: psp ?? null, merchantReference: reference ?? null },
       }
@@ -73,9 +83,19 @@ export class ReadFold {
         .filter(({ kind }) => kind === 'refund')
         .map(({ id, plannedAt, amountMinor, state, reversed }) => ({
           ...ownerOf(life),
-          ...{ payment: entity, paymentCreatedAt: createdAt, ordinal: Number(id.slice(id.lastIndexOf('_') + 1)) },
+          ...{ payment: entity, paymentCreatedAt: createdAt, ordinal: ordinalOf(id) },
           ...{ createdAt: plannedAt, amount: amountMinor, status: state, reversed, connection: connections.get(id) },
         })),
+    )
+  }
+
+  disputes(): Members[] {
+    return [...this.#payments.values()].flatMap(({ entity, life, createdAt: paymentCreatedAt, disputes }) =>
+      [...disputes].map(([id, { dispute, createdAt }]) => ({
+        ...ownerOf(life),
+        ...{ payment: entity, paymentCreatedAt, ordinal: ordinalOf(id), createdAt, status: dispute['status'] },
+        ...{ amount: dispute['amountMinor'], fee: dispute['feeMinor'], evidenceBy: dispute['evidenceBy'] ?? null },
+      })),
     )
   }
 
@@ -97,7 +117,7 @@ export class ReadFold {
         })),
       )
       const unknown = { reference: undefined, connection: undefined, psp: undefined }
-      told = { entity, life, createdAt: at, updatedAt: at, ...unknown, connections: new Map() }
+      told = { entity, life, createdAt: at, updatedAt: at, ...unknown, connections: new Map(), disputes: new Map() }
       this.#payments.set(entity, told)
     }
     return told
@@ -141,12 +161,34 @@ function ownerOf({ merchant, mode, currency }: PaymentLife): Members {
   return { merchant, live: mode === 'live', currency }
 }
 
-function note(told: Told, event: DecodedEvent): void {
+function ordinalOf(id: string): number {
+  return Number(id.slice(id.lastIndexOf('_') + 1))
+}
+
+/** In disputes of the authorization that carries the payment, which are open or lost. */
+function disputed({ life, disputes }: Told): number {
+  const carrying = life.operations.carrying?.id
+  return [...disputes.values()]
+    .filter(({ dispute }) => dispute['attemptId'] === carrying && ['open', 'lost'].includes(String(dispute['status'])))
+    .reduce((sum, { dispute }) => sum + Number(dispute['amountMinor']), 0)
+}
+
+function note(told: Told, event: DecodedEvent, at: number): void {
   if (event.type === 'PaymentCreated') told.reference = event['merchantReference']
+  if (event.type === 'DisputeRecorded') noteDispute(told, event['dispute'] as Members, at)
+  if (event.type === 'DisputeEvidenceDue') {
+    const due = told.disputes.get(String(event['disputeId']))
+    if (due !== undefined) due.dispute = { ...due.dispute, evidenceBy: undefined }
+  }
   const terms = event['terms'] as Members | undefined
   if (terms === undefined) return
   told.connections.set(String(event['operationId']), terms['connection'])
   if (event.type !== 'AttemptPlanned') return
   told.connection = terms['connection']
   told.psp = terms['psp']
+}
+
+function noteDispute({ disputes }: Told, dispute: Members, at: number): void {
+  const id = String(dispute['id'])
+  disputes.set(id, { dispute, createdAt: disputes.get(id)?.createdAt ?? at })
 }
