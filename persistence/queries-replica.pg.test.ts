@@ -56,9 +56,9 @@ async function project(n: number, { merchant: id, live }: RowOwner = merchant): 
       SELECT at, $1, 100, 7, 0, $3, decode(lpad(to_hex($1), 32, '0'), 'hex'), $2, 'EUR', 'psp_receivable', 'merchant_payable', 'posted',
         'stripe-test', 'cap' FROM now),
     balance AS (INSERT INTO read.balance AS b
-      (debits, credits, reserved_debits, reserved_credits, shard, live, merchant, currency, connection, account)
+      (debits, credits, reserved_debits, reserved_credits, part, live, merchant, currency, connection, account)
       VALUES (100, 0, 0, 0, 7, $3, $2, 'EUR', 'stripe-test', 'psp_receivable')
-      ON CONFLICT (merchant, live, currency, connection, account, shard) DO UPDATE SET debits = b.debits + excluded.debits)
+      ON CONFLICT (merchant, live, currency, connection, account, part) DO UPDATE SET debits = b.debits + excluded.debits)
     INSERT INTO read.payment (created_at, updated_at, amount, authorized, captured, refunded, disputed, shard, seq, live, review,
       entity, merchant, currency, status, data)
     SELECT at, at, 100, 100, 100, 0, 0, 7, 1, $3, false, decode(lpad(to_hex($1), 32, '0'), 'hex'), $2, 'EUR', 'captured', '\\x80' FROM now`,

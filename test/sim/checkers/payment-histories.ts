@@ -14,6 +14,13 @@ export interface PaymentHistory {
   state: Payment
   /** After each decision, oldest first. */
   readonly texts: string[]
+  /** The same, as lists show it. */
+  readonly shown: string[]
+}
+
+/** A payment as text, without what it keeps for itself: who may repeat a request, a fact or a shopper's return. */
+export function shownText({ requests: _requests, seenFacts: _facts, attempts, ...rest }: Payment): string {
+  return canonical({ ...rest, attempts: attempts.map(({ nonce: _nonce, returnUrl: _url, ...attempt }) => attempt) })
 }
 
 export class PaymentHistories {
@@ -29,10 +36,12 @@ export class PaymentHistories {
     const { events } = decodeDecision<PaymentEvent>(data, hidden)
     const state = applyDecision(known?.state, events, { seq, at, epoch })
     const text = canonical(state)
-    if (known === undefined) this.#byEntity.set(entity, { state, texts: [text] })
+    const shown = shownText(state)
+    if (known === undefined) this.#byEntity.set(entity, { state, texts: [text], shown: [shown] })
     else {
       known.state = state
       known.texts.push(text)
+      known.shown.push(shown)
     }
   }
 
@@ -43,6 +52,10 @@ export class PaymentHistories {
 
   textAt(entity: string, seq: number): string | undefined {
     return this.#byEntity.get(entity)?.texts[seq - 1]
+  }
+
+  shownAt(entity: string, seq: number): string | undefined {
+    return this.#byEntity.get(entity)?.shown[seq - 1]
   }
 
   stateOf(entity: string): Payment | undefined {

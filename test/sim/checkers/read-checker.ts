@@ -14,20 +14,20 @@ import type { MemoryDatabase, MemoryShard } from '../../../actors/memory-databas
 import { restorePayment } from '../../../actors/payment-snapshot.ts'
 import { canonical } from './canonical.ts'
 import type { JournalChecker } from './journal-checker.ts'
-import type { PaymentHistories } from './payment-histories.ts'
+import { type PaymentHistories, shownText } from './payment-histories.ts'
 import { ReadFold } from './read-fold.ts'
 import { claim } from './violation.ts'
 
 export class ReadChecker {
   readonly #journal: Pick<JournalChecker, 'rows' | 'shards'>
-  readonly #histories: Pick<PaymentHistories, 'textAt'>
+  readonly #histories: Pick<PaymentHistories, 'shownAt'>
   readonly #folds = new Map<number, ReadFold>()
   /** Rows of tables that were compared and found equal. */
   compared = 0
   /** Of those, disputes, each once. */
   readonly disputes = new Set<string>()
 
-  constructor(journal: Pick<JournalChecker, 'rows' | 'shards'>, histories: Pick<PaymentHistories, 'textAt'>) {
+  constructor(journal: Pick<JournalChecker, 'rows' | 'shards'>, histories: Pick<PaymentHistories, 'shownAt'>) {
     this.#journal = journal
     this.#histories = histories
   }
@@ -89,7 +89,7 @@ export class ReadChecker {
       }
       const state = restorePayment(parts)
       claim(
-        canonical(state) === this.#histories.textAt(entity, seq),
+        shownText(state) === this.#histories.shownAt(entity, seq),
         'read_differs',
         'a payment’s row shows the state of its decision',
         () => ({ shard, entity, seq, state }),
