@@ -8,8 +8,9 @@
  */
 import { Packr } from 'msgpackr'
 import type { Transfer } from '../domain/ledger/transfer.ts'
-import { assert } from '../runtime/assert.ts'
-import { lengthen, shorten } from './journal-words.ts'
+import { assert, AssertionFailure } from '../runtime/assert.ts'
+import { shorten } from './journal-words.ts'
+import { WordReader } from './word-reader.ts'
 
 /** Newest schema written; every older one is upcast when read. */
 export const schemaVersion = 1
@@ -68,22 +69,32 @@ export interface DecodedDecision<Event> {
 
 /** @throws {AssertionFailure} where the bytes are not a decision of a schema this build knows. */
 export function decodeDecision<Event>(data: Buffer, hidden: Buffer | null): DecodedDecision<Event> {
-  const open = unpackVersioned(data)
-  const events = lengthen(open.get('e'))
+  let events: unknown
+  let transfers: unknown = none
+  readVersioned(data, (key, reader) => {
+    const value = reader.value()
+    if (key === 'e') events = value
+    else if (key === 't') transfers = value
+  })
   assert(Array.isArray(events) && events.length > 0, 'a decision has at least one event')
-  if (hidden !== null) {
-    const secrets = unpackVersioned(hidden).get('p')
-    assert(secrets instanceof Map, 'private data is by event')
-    for (const [index, secret] of secrets as ReadonlyMap<number, unknown>) {
-      const event = (events as Record<string, unknown>[])[index]
-      assert(event !== undefined, 'private data belongs to an event', { index })
-      event['private'] = lengthen(secret)
+  assert(Array.isArray(transfers), 'transfers are a list')
+  if (hidden !== null) readPrivate(hidden, events as readonly Record<string, unknown>[])
+  return { events: events as readonly Event[], transfers: transfers as readonly Transfer[] }
+}
+
+const none: readonly Transfer[] = Object.freeze([])
+
+/** Puts what is private of each event into it. */
+function readPrivate(hidden: Buffer, events: readonly Record<string, unknown>[]): void {
+  readVersioned(hidden, (key, reader) => {
+    if (key !== 'p') return void reader.value()
+    for (let left = reader.map(); left > 0; left -= 1) {
+      const index = reader.value()
+      const event = typeof index === 'number' ? events[index] : undefined
+      assert(event !== undefined, 'private data belongs to an event')
+      event['private'] = reader.value()
     }
-  }
-  return {
-    events: events as readonly Event[],
-    transfers: (lengthen(open.get('t')) ?? []) as readonly Transfer[],
-  }
+  })
 }
 
 /** A state for a snapshot, as one map; the caller has taken personal data out. */
@@ -97,16 +108,25 @@ export function encodeState(state: object): Buffer {
 }
 
 export function decodeState<State>(data: Buffer): State {
-  const state = lengthen(unpackVersioned(data).get('s'))
+  let state: unknown
+  readVersioned(data, (key, reader) => {
+    const value = reader.value()
+    if (key === 's') state = value
+  })
   assert(typeof state === 'object' && state !== null, 'a snapshot holds a state')
   return state as State
 }
 
-function unpackVersioned(bytes: Buffer): ReadonlyMap<string, unknown> {
-  const value: unknown = packr.unpack(bytes)
-  assert(value instanceof Map, 'stored bytes are a map')
-  const map = value as ReadonlyMap<string, unknown>
+/** @param member reads the value of each member but the version. */
+function readVersioned(bytes: Buffer, member: (key: string, reader: WordReader) => void): void {
+  const reader = new WordReader(bytes)
+  let version: unknown
+  for (let left = reader.map(); left > 0; left -= 1) {
+    const key = reader.key()
+    if (key === 'v') version = reader.value()
+    else member(key, reader)
+  }
+  reader.end()
   // Upcasters go here, oldest first, once a second version exists.
-  assert(map.get('v') === schemaVersion, 'stored bytes have a known schema version', { version: map.get('v') })
-  return map
+  if (version !== schemaVersion) throw new AssertionFailure('stored bytes have a known schema version', { version })
 }

@@ -7,7 +7,7 @@
  * removed. A word that is not here is stored as text and read back the same, so forgetting to add one costs bytes only.
  * docs/journal-format.md repeats the list for those who decode the journal in other languages.
  */
-import { assert } from '../runtime/assert.ts'
+import { assert, AssertionFailure } from '../runtime/assert.ts'
 
 export const words: readonly string[] =
   // 0-15: what nearly every event and transfer has.
@@ -73,26 +73,19 @@ function shortenMember(key: string, member: unknown): unknown {
   return shorten(member)
 }
 
-/** What was shortened, as it was. @throws {AssertionFailure} for a number that no word has. */
-export function lengthen(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(lengthen)
-  if (!(value instanceof Map)) return value
-  const members: [string, unknown][] = []
-  for (const [name, member] of value as ReadonlyMap<unknown, unknown>) {
-    const key = typeof name === 'number' ? wordOf(name) : String(name)
-    members.push([key, lengthenMember(key, member)])
-  }
-  return Object.fromEntries(members)
+/** Whether a number that is this key's value is a word. */
+export function isKeyOfWords(key: string): boolean {
+  return keysOfWords.has(key)
 }
 
-function lengthenMember(key: string, member: unknown): unknown {
-  if (typeof member === 'number' && keysOfWords.has(key)) return wordOf(member)
-  if (Buffer.isBuffer(member) && keysOfBytes.has(key)) return member.toString('hex')
-  return lengthen(member)
+/** Whether bytes that are this key's value are hexadecimal digits. */
+export function isKeyOfBytes(key: string): boolean {
+  return keysOfBytes.has(key)
 }
 
-function wordOf(number: number): string {
+/** @throws {AssertionFailure} for a number that no word has. */
+export function wordOf(number: number): string {
   const word = words[number]
-  assert(word !== undefined, 'the number of a word is known to this build', { number })
+  if (word === undefined) throw new AssertionFailure('the number of a word is known to this build', { number })
   return word
 }

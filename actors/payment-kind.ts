@@ -6,7 +6,7 @@ import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
 import type { PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
-import { isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
+import { findRequest, isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
 import { pageOf, publishedEvents } from '../domain/payment/history.ts'
 import { effectsOf } from '../domain/payment/plan.ts'
@@ -142,7 +142,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     },
     request(state, key) {
       if (key === shopperReturn) return shopperRequest(state)
-      return Object.hasOwn(state.requests, key) ? state.requests[key] : undefined
+      return findRequest(state, key)
     },
     answer(state, request, replayed) {
       if (state === undefined) return { kind: 'rejected', rejection: { code: 'payment_not_found' } }
@@ -153,9 +153,7 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     inUse: () => ({ kind: 'in_use' }),
 
     snapshot(state) {
-      const { paymentMethod, customer, description, returnUrl, redirectResult, requests, ...rest } = state
-      // As a list: msgpack renames a member `__proto__`, and an idempotency key may be called that.
-      const open = { ...rest, requests: Object.values(requests) }
+      const { paymentMethod, customer, description, returnUrl, redirectResult, ...open } = state
       const hidden = {
         ...(paymentMethod !== undefined && { paymentMethod }),
         ...(customer !== undefined && { customer }),

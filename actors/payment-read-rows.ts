@@ -53,7 +53,7 @@ export function paymentReadRows(
 /** Without what only the payment itself asks itself: who repeats a request, a fact or a shopper's return. A third of the bytes. */
 function shownState(state: Payment): Payment {
   const attempts = state.attempts.map((attempt) => ({ ...attempt, nonce: '', returnUrl: '' }))
-  return { ...state, attempts, requests: {}, seenFacts: [] }
+  return { ...state, attempts, requests: [], seenFacts: [] }
 }
 
 /** @param owner a row of the payment that the decision is about. */

@@ -1,35 +1,20 @@
-import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { capture, create, day, merchantId, refund, says, succeeded } from '../domain/payment/testing/fixtures.ts'
-import { given, idOf, later, nothing } from '../domain/payment/testing/scenario.ts'
-import { storeHistory } from '../test/support/ledger-fixture.ts'
-import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
+import { merchantId } from '../domain/payment/testing/fixtures.ts'
+import { refunded, storedLedger, type StoredLedger } from '../test/support/ledger-fixture.ts'
 import { proveBalances, proveLedger } from './ledger-proof.ts'
 
-const pending = given(nothing(), create())
-const capturing = given(later(given(pending, says(idOf(pending, 'att'), succeeded())), day), capture())
-const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded()))
-const refunding = given(later(captured, day), refund(60))
-const refunded = given(refunding, says(idOf(refunding, 're'), succeeded(60)))
-
-let database: TestDatabase
-let admin: Client
+let ledger: StoredLedger
 let shard: number
 let entity: string
 
 beforeEach(async () => {
-  database = await createTestDatabase()
-  admin = new Client({ connectionString: database.url })
-  await admin.connect()
-  ;({ shard, entity } = await storeHistory(admin, refunded))
+  ledger = await storedLedger(refunded)
+  ;({ shard, entity } = ledger)
 })
 
-afterEach(async () => {
-  await admin.end()
-  await database.drop()
-})
+afterEach(() => ledger.drop())
 
-const databases = () => [{ url: database.url, first: 0, last: 1_023 }]
+const databases = () => [{ url: ledger.database.url, first: 0, last: 1_023 }]
 const prove = (shards?: ReadonlySet<number>) =>
   proveLedger({
     databases: databases(),
@@ -37,7 +22,7 @@ const prove = (shards?: ReadonlySet<number>) =>
   })
 
 async function planted(...statements: readonly string[]): Promise<readonly string[]> {
-  for (const statement of statements) await admin.query(statement)
+  for (const statement of statements) await ledger.admin.query(statement)
   return [...(await prove(new Set([shard]))).problems, ...(await proveBalances(databases()))]
 }
 
@@ -49,7 +34,7 @@ test('books that follow the journal are proved, all shards or some', async () =>
 })
 
 test('what the read side does not know yet is left out', async () => {
-  await admin.query(`INSERT INTO journal SELECT position + 1, at, shard, seq + 1, epoch, entity, command, type, data
+  await ledger.admin.query(`INSERT INTO journal SELECT position + 1, at, shard, seq + 1, epoch, entity, command, type, data
     FROM journal WHERE shard = ${shard} ORDER BY position DESC LIMIT 1`)
   expect((await prove()).problems).toEqual([])
 })
@@ -112,18 +97,66 @@ describe('what was planted past all rights is found:', () => {
     )
   })
 
+  test('a balance that is no whole number', async () => {
+    expect(await planted(`UPDATE read.balance SET credits = credits - 0.5 WHERE account = 'merchant_payable'`)).toEqual(
+      [`${balance('merchant_payable')} credits are 99.5, the transfers come to 100`],
+    )
+  })
+
   test.each([
     ['captured', 99, 100],
     ['refunded', 0, 60],
     ['seq', 1, last],
+    ['status', 'partially_captured', 'captured'],
   ])('a payment’s row that shows another %s', async (member, now, before) => {
-    expect(await planted(`UPDATE read.payment SET ${member} = ${now}`)).toEqual([
+    expect(await planted(`UPDATE read.payment SET ${member} = '${now}'`)).toEqual([
       `shard ${shard}, payment ${entity}: ${member} is ${now}, the journal says ${before}`,
     ])
   })
 
+  test('a payment that is there twice, in two months', async () => {
+    const columns =
+      'updated_at, amount, authorized, captured, refunded, disputed, shard, seq, live, review, entity, merchant, currency, status, data'
+    expect(
+      await planted(
+        `INSERT INTO read.payment (created_at, ${columns}) SELECT created_at - 1, ${columns} FROM read.payment`,
+      ),
+    ).toEqual([`shard ${shard}, payment ${entity}: its row is there twice`])
+  })
+
   test('a payment without a row', async () => {
     expect(await planted('DELETE FROM read.payment')).toEqual([`shard ${shard}, payment ${entity}: it has no row`])
+  })
+
+  const row = (position: number) => `shard = ${shard} AND position = ${position}`
+
+  test('a decision that was changed', async () => {
+    const data = `overlay(data PLACING '\\x3d' FROM position('\\x3c'::bytea IN data))`
+    expect(await planted(`UPDATE journal SET data = ${data} WHERE ${row(last)}`)).toContain(
+      `shard ${shard}, position ${last}, transfer 0: amount is 60, the journal says 61`,
+    )
+  })
+
+  test('a decision that was removed', async () => {
+    expect(await planted(`DELETE FROM journal WHERE ${row(last)}`)).toEqual(
+      expect.arrayContaining([
+        `${key()} is not in the journal, as far as the ledger follows it`,
+        `shard ${shard}, payment ${entity}: refunded is 60, the journal says 0`,
+      ]),
+    )
+  })
+
+  test('a decision that was slipped in', async () => {
+    const problems = await planted(
+      `INSERT INTO journal SELECT position + 1, at, shard, seq + 1, epoch, entity, command, type, data FROM journal WHERE ${row(last)}`,
+      `UPDATE shard_cursor SET position = ${last + 1} WHERE shard = ${shard} AND consumer = 'read'`,
+    )
+    expect(problems).toEqual(
+      expect.arrayContaining([
+        `shard ${shard}, position ${last + 1}, transfer 1: is missing: merchant_payable to psp_receivable, 60 EUR`,
+        `shard ${shard}, payment ${entity}: seq is ${last}, the journal says ${last + 1}`,
+      ]),
+    )
   })
 
   test('a decision that cannot be read', async () => {

@@ -117,7 +117,7 @@ export function paymentFor(key: string, more: Partial<Payment> = {}): Payment {
     disputes: [],
     settlement: { grossMinor: 0, feeMinor: 0, netMinor: 0, lines: [] },
     review: false,
-    requests: {},
+    requests: [],
     seenFacts: [],
     seq: 3,
     updatedAt: createdAt + 50,

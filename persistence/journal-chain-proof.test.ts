@@ -9,7 +9,7 @@ function rowsOf(...texts: readonly string[]): DigestedRow[] {
 function chainOf(rows: readonly DigestedRow[], size: number): ChainBlock[] {
   const blocks: ChainBlock[] = []
   for (let start = 0; start < rows.length; start += size) {
-    const digests = Buffer.concat(rows.slice(start, start + size).map(({ digest }) => digest))
+    const digests = Buffer.concat(rows.slice(start, start + size).map(({ digest }) => Buffer.from(digest, 'latin1')))
     const hash = hashOfBlock(blocks.at(-1)?.hash ?? genesisHash, digests)
     blocks.push({ first: start + 1, last: Math.min(start + size, rows.length), hash, digests })
   }

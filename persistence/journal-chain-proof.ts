@@ -25,7 +25,8 @@ export interface ChainHead {
 /** A row as it was read: its position and digest. */
 export interface DigestedRow {
   readonly position: number
-  readonly digest: Buffer
+  /** Each byte as a character. */
+  readonly digest: string
 }
 
 export interface ChainFindings {
@@ -45,14 +46,35 @@ export function proveChain(
 ): ChainFindings {
   const problems = [...brokenLinks(blocks)]
   if (kept !== undefined) problems.push(...leftHead(blocks, kept))
+  const asSealed = sealedRows(blocks, rows)
+  if (asSealed !== undefined) return { problems, sealed: asSealed }
   const sealed = new Map<number, string>()
   for (const { first, digests } of blocks) {
     for (let offset = 0; offset < digests.length; offset += digestBytes) {
       sealed.set(first + offset / digestBytes, keyOf(digests.subarray(offset, offset + digestBytes)))
     }
   }
-  const found = new Map(rows.map(({ position, digest }) => [position, keyOf(digest)]))
+  const found = new Map(rows.map(({ position, digest }) => [position, digest]))
   return { problems: [...problems, ...differences(sealed, found, blocks.at(-1)?.last ?? 0)], sealed: sealed.size }
+}
+
+/**
+ * How many rows are sealed, where each of them stands and is as it was; else undefined. Nearly always it is so, and comparing
+ * whole blocks is a fraction of looking each row up.
+ */
+function sealedRows(blocks: readonly ChainBlock[], rows: readonly DigestedRow[]): number | undefined {
+  let sealed = 0
+  for (const { first, digests } of blocks) {
+    let found = ''
+    const end = sealed + digests.length / digestBytes
+    for (let position = first; sealed < end; sealed += 1, position += 1) {
+      const row = rows[sealed]
+      if (row?.position !== position) return undefined
+      found += row.digest
+    }
+    if (found !== keyOf(digests)) return undefined
+  }
+  return sealed
 }
 
 /** Blocks that do not follow from the one before them. */

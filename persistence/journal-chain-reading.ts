@@ -3,12 +3,12 @@
  * personal data. What is committed later is not seen, so a proof may run while payments are taken.
  */
 import { Client } from 'pg'
-import { copyRows } from './journal-chain-copy.ts'
-import { chainedColumns } from './journal-chain.ts'
+import { copyRows } from './copy-rows.ts'
+import { chainedColumns, digestOf } from './journal-chain.ts'
 import type { ChainBlock } from './journal-chain-proof.ts'
 import { safeIntegerTypes } from './int8.ts'
 
-/** A row without its private part. `data` and `columns` live until the visitor returns. */
+/** What a proof of the journal looks at. */
 export interface ProofRow {
   readonly shard: number
   readonly position: number
@@ -16,12 +16,10 @@ export interface ProofRow {
   readonly entity: string
   readonly seq: number
   readonly epoch: number
-  readonly type: string
   /** Unix milliseconds. */
   readonly at: number
-  readonly data: Buffer
-  /** What the row's digest is made of. */
-  readonly columns: Buffer
+  /** As {@link digestOf} makes it. */
+  readonly digest: string
 }
 
 export class ProofSnapshot {
@@ -57,38 +55,32 @@ export class ProofSnapshot {
   /** Rows of a shard, epoch records included, in order of position. */
   rows(shard: number, visit: (row: ProofRow) => void): Promise<void> {
     const text = `SELECT position, ${chainedColumns} FROM journal WHERE shard = ${shard} ORDER BY position`
-    return copyRows(this.client, text, (fields, columns) => {
-      const [position, , entity, seq, epoch, , at, type, data] = fields as readonly Buffer[]
-      visit({
-        shard,
-        position: int8Of(position as Buffer),
-        entity: (entity as Buffer).toString('hex'),
-        seq: (seq as Buffer).readInt32BE(),
-        epoch: (epoch as Buffer).readInt32BE(),
-        type: (type as Buffer).toString('latin1'),
-        at: int8Of(at as Buffer),
-        data: data as Buffer,
-        columns,
-      })
+    return copyRows(this.client, text, (row) => {
+      const position = row.int8()
+      const digest = digestOf(row.rest())
+      const ofShard = row.int4()
+      const entity = row.hex()
+      const seq = row.int4()
+      const epoch = row.int4()
+      row.skip()
+      visit({ shard: ofShard, position, entity, seq, epoch, at: row.int8(), digest })
     })
   }
 
+  /** Blocks of the shard's chain, in order of position. */
   async chain(shard: number): Promise<readonly ChainBlock[]> {
-    const { rows } = await this.client.query<ChainBlock>({
-      name: 'chain_of_shard',
-      text: `SELECT first_position AS first, last_position AS last, hash, digests FROM journal_chain
-        WHERE shard = $1 ORDER BY first_position`,
-      values: [shard],
+    const text = `SELECT first_position, last_position, hash, digests FROM journal_chain
+      WHERE shard = ${shard} ORDER BY first_position`
+    const blocks: ChainBlock[] = []
+    await copyRows(this.client, text, (row) => {
+      const [first, last] = [row.int8(), row.int8()]
+      blocks.push({ first, last, hash: Buffer.from(row.bytes()), digests: Buffer.from(row.bytes()) })
     })
-    return rows
+    return blocks
   }
 
   /** Nothing was written: the connection is all there is to end. */
   close(): Promise<void> {
     return this.client.end()
   }
-}
-
-function int8Of(bytes: Buffer): number {
-  return bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4)
 }

@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
-import { blockRows, digestOf } from './journal-chain.ts'
+import { blockRows } from './journal-chain.ts'
 import { type DigestedRow, proveChain } from './journal-chain-proof.ts'
 import { ProofSnapshot } from './journal-chain-reading.ts'
 import { sealDatabase } from './journal-chain-sealer.ts'
@@ -46,7 +46,7 @@ async function prove(): Promise<{ readonly problems: readonly string[]; readonly
   const snapshot = await ProofSnapshot.open(database.url)
   try {
     const rows: DigestedRow[] = []
-    await snapshot.rows(shard, ({ position, columns }) => void rows.push({ position, digest: digestOf(columns) }))
+    await snapshot.rows(shard, (row) => void rows.push(row))
     return proveChain(await snapshot.chain(shard), rows)
   } finally {
     await snapshot.close()

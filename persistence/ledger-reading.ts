@@ -2,8 +2,7 @@
 import type { Client } from 'pg'
 import type { DifferingBalance } from '../domain/ledger/balance-proof.ts'
 import type { Posted, Shown } from '../domain/ledger/proof.ts'
-import { assert } from '../runtime/assert.ts'
-import { copyRows } from './journal-chain-copy.ts'
+import { copyRows } from './copy-rows.ts'
 import type { ShardRange } from './journal-databases.ts'
 
 /** How far the read side has followed each shard. */
@@ -15,40 +14,51 @@ export async function readPositions(client: Client, { first, last }: ShardRange)
   return new Map(rows.map(({ shard, position }) => [shard, position]))
 }
 
-/** All of the shard, in order of (position, n). */
-export function postedTransfers(client: Client, shard: number, visit: (row: Posted) => void): Promise<void> {
-  const text = `SELECT position, n, posted_at, amount, entity, live, merchant, currency, debit, credit, phase, connection, operation
+/** In order of (position, n). */
+export function transfersText(shard: number): string {
+  return `SELECT position, n, posted_at, amount, entity, live, merchant, currency, debit, credit, phase, connection, operation
     FROM read.transfer WHERE shard = ${shard} ORDER BY position, n, posted_at`
-  return copyRows(client, text, (fields) => {
-    const [position, n, postedAt, amount, entity, live, ...texts] = fields as readonly Buffer[]
-    const [merchant, currency, debit, credit, phase, connection, operation] = texts.map(String) as Texts
-    visit({
-      ...{ position: int8Of(position), n: (n as Buffer).readInt16BE(), postedAt: int8Of(postedAt) },
-      ...{ amount: int8Of(amount), entity: hexOf(entity), live: live?.[0] === 1, merchant, currency },
-      ...{ debit, credit, phase, connection, operation },
-    })
-  })
 }
 
-type Texts = [string, string, string, string, string, string, string]
-
-/** A shard is the first ten bits of its entities; the index that finds payments begins with them. */
-export function shownPayments(client: Client, shard: number, visit: (row: Shown) => void): Promise<void> {
-  const text = `SELECT entity, seq, authorized, captured, refunded, disputed, status FROM read.payment
-    WHERE entity >= '\\x${boundary(shard)}' AND entity ${shard === 1_023 ? 'IS NOT NULL' : `< '\\x${boundary(shard + 1)}'`}`
-  return copyRows(client, text, (fields) => {
-    const [entity, seq, authorized, captured, refunded, disputed, status] = fields as readonly Buffer[]
-    visit({
-      ...{ entity: hexOf(entity), seq: (seq as Buffer).readInt32BE(), status: String(status) },
-      ...{ authorized: int8Of(authorized), captured: int8Of(captured) },
-      ...{ refunded: int8Of(refunded), disputed: int8Of(disputed) },
-    })
-  })
+/** In order of entity. A shard is the first ten bits of its entities; the index that finds payments begins with them. */
+export function paymentsText(shard: number): string {
+  return `SELECT entity, seq, authorized, captured, refunded, disputed, status FROM read.payment
+    WHERE entity >= '\\x${boundary(shard)}' AND entity ${shard === 1_023 ? 'IS NOT NULL' : `< '\\x${boundary(shard + 1)}'`} ORDER BY entity`
 }
 
 /** Where the entities of a shard begin, in hexadecimal digits. */
 function boundary(shard: number): string {
   return (shard * 64).toString(16).padStart(4, '0')
+}
+
+/**
+ * Payments' decisions up to a position, in order of position; or payment by payment in order of entity, and each payment's in
+ * order of sequence.
+ */
+export function decisionsText(shard: number, until: number, order: 'position' | 'entity, seq'): string {
+  return `SELECT position, entity, seq, epoch, at, data FROM journal
+    WHERE shard = ${shard} AND position <= ${until} AND starts_with(type, 'payment.') ORDER BY ${order}`
+}
+
+/** All of the shard, in order of (position, n). */
+export function postedTransfers(client: Client, shard: number, visit: (row: Posted) => void): Promise<void> {
+  return copyRows(client, transfersText(shard), (row) =>
+    visit({
+      ...{ position: row.int8(), n: row.int2(), postedAt: row.int8(), amount: row.int8(), entity: row.hex() },
+      ...{ live: row.boolean(), merchant: row.text(), currency: row.text(), debit: row.text(), credit: row.text() },
+      ...{ phase: row.text(), connection: row.text(), operation: row.text() },
+    }),
+  )
+}
+
+/** All of the shard, in order of entity. */
+export function shownPayments(client: Client, shard: number, visit: (row: Shown) => void): Promise<void> {
+  return copyRows(client, paymentsText(shard), (row) =>
+    visit({
+      ...{ entity: row.hex(), seq: row.int4(), authorized: row.int8(), captured: row.int8(), refunded: row.int8() },
+      ...{ disputed: row.int8(), status: row.text() },
+    }),
+  )
 }
 
 /**
@@ -75,7 +85,7 @@ const differingText = `
   SELECT merchant, live, currency, connection, account, coalesce(h.is_held, false) AS "isHeld", ${['h', 'b']
     .map((each) =>
       ['debits', 'credits', 'reserved_debits', 'reserved_credits']
-        .map((sum) => `coalesce(${each}.${sum}, 0)::text AS ${each}_${sum}`)
+        .map((sum) => `trim_scale(coalesce(${each}.${sum}, 0))::text AS ${each}_${sum}`)
         .join(', '),
     )
     .join(', ')}
@@ -102,8 +112,8 @@ export async function differingBalances(client: Client): Promise<readonly Differ
   return rows.map((row) => {
     const { merchant, live, currency, connection, account, isHeld } = row
     const held = {
-      ...{ debits: BigInt(row.h_debits), credits: BigInt(row.h_credits) },
-      ...{ reservedDebits: BigInt(row.h_reserved_debits), reservedCredits: BigInt(row.h_reserved_credits) },
+      ...{ debits: row.h_debits, credits: row.h_credits },
+      ...{ reservedDebits: row.h_reserved_debits, reservedCredits: row.h_reserved_credits },
     }
     const posted = {
       ...{ debits: BigInt(row.b_debits), credits: BigInt(row.b_credits) },
@@ -111,13 +121,4 @@ export async function differingBalances(client: Client): Promise<readonly Differ
     }
     return { merchant, live, currency, connection, account, held: isHeld ? held : undefined, posted }
   })
-}
-
-function hexOf(bytes: Buffer | undefined): string {
-  return bytes?.toString('hex') ?? ''
-}
-
-function int8Of(bytes: Buffer | undefined): number {
-  assert(bytes?.length === 8, 'a 64-bit integer has eight bytes')
-  return bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4)
 }

@@ -1,48 +1,23 @@
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shardCount } from '../domain/ids.ts'
 import { bookedBefore } from '../domain/ledger/closes.ts'
 import type { EntryFilter, LedgerEntry } from '../domain/ledger/report.ts'
 import { trialBalances } from '../domain/ledger/trial-balance.ts'
-import {
-  capture,
-  create,
-  day,
-  merchantId,
-  refund,
-  says,
-  startedAt,
-  succeeded,
-} from '../domain/payment/testing/fixtures.ts'
-import { given, idOf, later, nothing } from '../domain/payment/testing/scenario.ts'
-import { storeHistory } from '../test/support/ledger-fixture.ts'
-import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
+import { day, merchantId, startedAt } from '../domain/payment/testing/fixtures.ts'
+import { captured, refunded, storedLedger, type StoredLedger } from '../test/support/ledger-fixture.ts'
 import { LedgerReads } from './ledger-reads.ts'
 
-// authorized on the 4th, captured on the 5th, partly refunded on the 6th, at noon
-const pending = given(nothing(), create())
-const capturing = given(later(given(pending, says(idOf(pending, 'att'), succeeded())), day), capture())
-const captured = given(capturing, says(idOf(capturing, 'cap'), succeeded()))
-const refunding = given(later(captured, day), refund(60))
-const refunded = given(refunding, says(idOf(refunding, 're'), succeeded(60)))
-
-let database: TestDatabase
-let admin: Client
+let ledger: StoredLedger
 let shard: number
 let reads: LedgerReads
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  admin = new Client({ connectionString: database.url })
-  await admin.connect()
-  ;({ shard } = await storeHistory(admin, refunded))
-  reads = new LedgerReads([{ url: database.url, first: 0, last: shardCount - 1 }])
+  ledger = await storedLedger(refunded)
+  shard = ledger.shard
+  reads = new LedgerReads([{ url: ledger.database.url, first: 0, last: shardCount - 1 }])
 })
 
-afterAll(async () => {
-  await admin.end()
-  await database.drop()
-})
+afterAll(() => ledger.drop())
 
 const always = bookedBefore(startedAt + 9 * day, [])
 const never = bookedBefore(0, [])
@@ -114,9 +89,9 @@ describe('entries', () => {
     for (let round = 0; round < 9; round += 1) {
       for await (const page of reads.entries({ from: never, to: always })) if (page.length > 0) break
     }
-    expect((await admin.query(`SELECT FROM pg_stat_activity WHERE application_name = 'shardpay-proof'`)).rowCount).toBe(
-      0,
-    )
+    expect(
+      (await ledger.admin.query(`SELECT FROM pg_stat_activity WHERE application_name = 'shardpay-proof'`)).rowCount,
+    ).toBe(0)
   })
 
   test('more than a few reports at once are refused', async () => {
@@ -131,6 +106,8 @@ describe('entries', () => {
 test('the state says how far each shard was followed, and since when something is missing', async () => {
   const { positions, behindSince } = await reads.state()
   expect([positions.length, positions[shard], behindSince]).toEqual([shardCount, refunded.rows.length, undefined])
-  await admin.query(`UPDATE shard_cursor SET position = position - 1 WHERE shard = ${shard} AND consumer = 'read'`)
+  await ledger.admin.query(
+    `UPDATE shard_cursor SET position = position - 1 WHERE shard = ${shard} AND consumer = 'read'`,
+  )
   expect((await reads.state()).behindSince).toBe(refunded.rows.at(-1)?.meta.at)
 })

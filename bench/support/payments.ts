@@ -7,9 +7,17 @@ import { createHash } from 'node:crypto'
 import { encodeDecision } from '../../actors/codec.ts'
 import { type PaymentKind, paymentKind } from '../../actors/payment-kind.ts'
 import { type Address, addressOfPayment, paymentIdOf, paymentIdOfEntity } from '../../domain/ids.ts'
+import type { Transfer } from '../../domain/ledger/transfer.ts'
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
 import type { PaymentAnswer } from '../../domain/payment/answers.ts'
-import type { CapturePayment, CreatePayment, MerchantRequest, RecordOutcome } from '../../domain/payment/commands.ts'
+import type {
+  CapturePayment,
+  CreatePayment,
+  MerchantRequest,
+  PaymentCommand,
+  RecordOutcome,
+  RefundPayment,
+} from '../../domain/payment/commands.ts'
 import type { PaymentEffect } from '../../domain/payment/effects.ts'
 import type { ConnectionProfile } from '../../domain/payment/operations.ts'
 import type { CaptureMethod, Payment } from '../../domain/payment/state.ts'
@@ -99,6 +107,10 @@ export function captureCommand(payment: BenchPayment): CapturePayment {
   return { type: 'CapturePayment', request: requestOf(payment, '-capture'), final: true }
 }
 
+export function refundCommand(payment: BenchPayment, amountMinor: number): RefundPayment {
+  return { type: 'RefundPayment', request: requestOf(payment, '-refund'), amountMinor, reason: 'requested_by_customer' }
+}
+
 /** As a gateway makes it from a request: strings of its own, none that is a part of another. */
 export function paymentCommand(index: number, captureMethod: CaptureMethod): Command {
   const payment = benchPayment(index)
@@ -142,24 +154,52 @@ export interface PaymentRow {
   readonly private: Buffer | null
 }
 
-/** All rows of one payment that is authorized and captured, in one step (`automatic`) or in two. */
-export function paymentRows(kind: PaymentKind, payment: BenchPayment, captureMethod: CaptureMethod): PaymentRow[] {
-  const rows: PaymentRow[] = []
-  const at = Date.UTC(2026, 10, 20)
+/** A decision with what the read side is made from. */
+export interface PaymentDecision extends PaymentRow {
+  readonly transfers: readonly Transfer[]
+  /** After it. */
+  readonly state: Payment
+}
+
+/** What becomes of a payment: authorized and captured in one step (`automatic`) or in two, and maybe refunded in part. */
+export interface PaymentStory {
+  readonly captureMethod: CaptureMethod
+  readonly refundMinor?: number
+  /** Unix milliseconds of the first decision. */
+  readonly at: number
+}
+
+/** All decisions of one payment, the PSP's successes included. */
+export function paymentDecisions(
+  kind: PaymentKind,
+  payment: BenchPayment,
+  { captureMethod, refundMinor, at }: PaymentStory,
+): PaymentDecision[] {
+  const rows: PaymentDecision[] = []
   let state: Payment | undefined
-  const take = (command: CreatePayment | CapturePayment | RecordOutcome): void => {
+  const take = (command: PaymentCommand): void => {
     const before = state
-    const decision = kind.decide(before, command, { address: payment.address, now: at + rows.length, epoch: 1 })
+    const now = at + rows.length
+    const decision = kind.decide(before, command, { address: payment.address, now, epoch: 1 })
     if (decision.kind !== 'accepted') throw new Error(`${command.type}: ${JSON.stringify(decision)}`)
     const seq = rows.length + 1
-    const after = kind.apply(before, decision.events, { seq, at: at + rows.length, epoch: 1 })
-    const encoded = encodeDecision(decision.events, kind.transfers(before, decision.events, after))
-    rows.push({ seq, type: `${kind.name}.${kind.commandType(command)}`, at: at + rows.length, ...encoded })
+    const after = kind.apply(before, decision.events, { seq, at: now, epoch: 1 })
+    const transfers = kind.transfers(before, decision.events, after)
+    const encoded = encodeDecision(decision.events, transfers)
+    rows.push({ seq, type: `${kind.name}.${kind.commandType(command)}`, at: now, ...encoded, transfers, state: after })
     state = after
     for (const effect of kind.effects(after, decision.events)) take(successOf(effect))
   }
   take(createCommand(payment, captureMethod))
   if (captureMethod === 'manual') take(captureCommand(payment))
+  if (refundMinor !== undefined) take(refundCommand(payment, refundMinor))
   if (state?.lifecycle.status !== 'captured') throw new Error('a payment of the benchmark ends captured')
   return rows
+}
+
+/** All rows of one payment that is authorized and captured, in one step (`automatic`) or in two. */
+export function paymentRows(kind: PaymentKind, payment: BenchPayment, captureMethod: CaptureMethod): PaymentRow[] {
+  return paymentDecisions(kind, payment, { captureMethod, at: Date.UTC(2026, 10, 20) }).map(
+    ({ seq, type, at, data, private: hidden }) => ({ seq, type, at, data, private: hidden }),
+  )
 }

@@ -8,7 +8,8 @@ import { maskSecrets } from '../../runtime/log.ts'
 import type { CommandContext } from './context.ts'
 import { namedDatabases, provedDatabases } from './databases.ts'
 import { CliError, exitCodes } from './errors.ts'
-import { headsIn, proveJournal } from './journal-proof.ts'
+import { proveJournalInThreads } from '../proof-threads.ts'
+import { headsIn } from './journal-proof.ts'
 import { ShardVerifier } from './journal-verify.ts'
 import { plain, table, whole } from './output.ts'
 import { webhooksOf, webhookTable } from './unknown-commands.ts'
@@ -96,7 +97,7 @@ export async function verifyJournal(
   const proof =
     databases === undefined
       ? { ...(await verifyThroughApi(context.client, scope)), sealed: null, heads: null }
-      : await asked(proveJournal({ databases, ...scope }))
+      : await asked(proveJournalInThreads({ databases, ...scope }))
   if (isTerminal && !json) err('\r\u001b[K')
   const { problems } = proof
   if (json)

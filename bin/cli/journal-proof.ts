@@ -1,6 +1,5 @@
 /** Proves the journal from its own rows: what must hold of each shard (journal-verify.ts), and its hash chain. */
 import { shardCount } from '../../domain/ids.ts'
-import { digestOf } from '../../persistence/journal-chain.ts'
 import { type ChainHead, type DigestedRow, proveChain } from '../../persistence/journal-chain-proof.ts'
 import { ProofSnapshot } from '../../persistence/journal-chain-reading.ts'
 import type { JournalDatabase } from '../../persistence/journal-databases.ts'
@@ -61,7 +60,7 @@ async function readShard(
   const digests: DigestedRow[] = []
   await snapshot.rows(shard, (row) => {
     verifier.take(row)
-    digests.push({ position: row.position, digest: digestOf(row.columns) })
+    digests.push(row)
   })
   return { verifier, digests }
 }

@@ -1,7 +1,7 @@
 /** `ledger verify | balance | clearing | export | close`. */
 import type { Command, Option } from 'commander'
 import type { BalanceView } from '../../gateway/operator/routes/ledger.ts'
-import { proveLedgerInParallel } from '../ledger-proof-parallel.ts'
+import { proveLedgerInThreads } from '../proof-threads.ts'
 import type { CommandContext } from './context.ts'
 import { provedDatabases } from './databases.ts'
 import { CliError, exitCodes } from './errors.ts'
@@ -57,7 +57,7 @@ async function verifyLedger(context: CommandContext, only: readonly string[]): P
     if (isTerminal && !json) err(`\r\u001b[Kshard ${shard}: ${whole(transfers)} transfers compared`)
   }
   const scope = { databases: provedDatabases(context), ...(shards !== undefined && { shards }), progress }
-  const { problems, ...proof } = await asked(proveLedgerInParallel(scope))
+  const { problems, ...proof } = await asked(proveLedgerInThreads(scope))
   if (isTerminal && !json) err('\r\u001b[K')
   const shown = problems.slice(0, problemsMax)
   if (json) out(`${JSON.stringify({ ...proof, problems: shown, problem_count: problems.length })}\n`)

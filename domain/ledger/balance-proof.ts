@@ -10,8 +10,8 @@ export interface DifferingBalance {
   readonly currency: string
   readonly connection: string
   readonly account: string
-  /** What balances say; undefined: there is none. */
-  readonly held: Sums | undefined
+  /** What balances say, in decimal digits: whole numbers, unless somebody changed them. Undefined: there is none. */
+  readonly held: Readonly<Record<(typeof sumMembers)[number], string>> | undefined
   /** What the transfers come to. */
   readonly posted: Sums
 }
@@ -24,10 +24,12 @@ export function balanceProblems(differing: readonly DifferingBalance[]): readonl
     const about = `${account} of ${merchant} (${live ? 'live' : 'test'}, ${currency}, "${connection}")`
     if (held === undefined) problems.push(`${about}: it has no balance`)
     for (const member of held === undefined ? [] : sumMembers) {
-      if (held?.[member] === posted[member]) continue
+      if (held?.[member] === String(posted[member])) continue
       problems.push(`${about}: ${member} are ${held?.[member]}, the transfers come to ${posted[member]}`)
     }
-    differences.set(currency, (differences.get(currency) ?? 0n) + standing(held) - standing(posted))
+    const sums = held === undefined ? noSums : wholeOf(held)
+    if (sums === undefined) continue
+    differences.set(currency, (differences.get(currency) ?? 0n) + standing(sums) - standing(posted))
   }
   for (const [currency, difference] of differences) {
     if (difference !== 0n) problems.push(`${currency}: debits less credits are ${difference}, and not zero`)
@@ -35,6 +37,18 @@ export function balanceProblems(differing: readonly DifferingBalance[]): readonl
   return problems
 }
 
-function standing(sums: Sums | undefined): bigint {
-  return sums === undefined ? 0n : sums.debits - sums.credits + sums.reservedDebits - sums.reservedCredits
+const noSums: Sums = { debits: 0n, credits: 0n, reservedDebits: 0n, reservedCredits: 0n }
+
+/** Undefined where one of them is none. */
+function wholeOf(held: NonNullable<DifferingBalance['held']>): Sums | undefined {
+  if (!sumMembers.every((member) => /^-?\d+$/.test(held[member]))) return undefined
+  const { debits, credits, reservedDebits, reservedCredits } = held
+  return {
+    ...{ debits: BigInt(debits), credits: BigInt(credits) },
+    ...{ reservedDebits: BigInt(reservedDebits), reservedCredits: BigInt(reservedCredits) },
+  }
+}
+
+function standing(sums: Sums): bigint {
+  return sums.debits - sums.credits + sums.reservedDebits - sums.reservedCredits
 }

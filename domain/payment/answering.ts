@@ -1,6 +1,7 @@
 /** Small words that every part of the payment's decider uses: the kinds of decision, repeats of requests. */
 import type { Decision, RequestOperation } from '../decision.ts'
 import type { MerchantRequest } from './commands.ts'
+import { findRequest } from './derive.ts'
 import type { AcceptedRequest, PaymentEvent } from './events.ts'
 import { replayWithinMs } from './policy.ts'
 import type { PaymentRejection } from './rejections.ts'
@@ -39,9 +40,7 @@ export function repeated(
   operation: RequestOperation,
   now: number,
 ): PaymentDecision | undefined {
-  const record = Object.hasOwn(state.requests, request.idempotencyKey)
-    ? state.requests[request.idempotencyKey]
-    : undefined
+  const record = findRequest(state, request.idempotencyKey)
   if (record === undefined) return undefined
   if (record.operation !== operation || record.fingerprint !== request.fingerprint) {
     return rejected({ code: 'idempotency_key_reused' })

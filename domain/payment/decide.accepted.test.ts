@@ -1,6 +1,6 @@
 /** A PSP that takes captures, voids and refunds for later and tells by webhook what became of them (Adyen). */
 import { describe, expect, test } from 'vitest'
-import { amounts } from './derive.ts'
+import { amounts, findRequest } from './derive.ts'
 import type { OperationKind } from './operations.ts'
 import { inquiriesMax } from './policy.ts'
 import {
@@ -29,7 +29,7 @@ const told = (operation: OperationKind, operationId: string, outcome = done as P
   if (outcome.kind !== 'succeeded' && outcome.kind !== 'declined') throw new Error('a notice tells an outcome')
   return notice({ kind: 'outcome', operation, outcome }, { operationId, references: ['mod_1', 'psp_1'] })
 }
-const concluded = (scenario: Scenario, key: string) => payment(scenario).requests[key]?.concludedSeq !== undefined
+const concluded = (scenario: Scenario, key: string) => findRequest(payment(scenario), key)?.concludedSeq !== undefined
 
 describe('an automatic payment', () => {
   test('is answered once its capture was taken: authorized, with nothing left to capture', () => {
@@ -43,7 +43,7 @@ describe('an automatic payment', () => {
   test('is captured when the PSP says so, and its answer stays what it was', () => {
     const captured = given(accepted, told('capture', first))
     expect(status(captured)).toBe('captured')
-    expect(payment(captured).requests['create']).toEqual(payment(accepted).requests['create'])
+    expect(findRequest(payment(captured), 'create')).toEqual(findRequest(payment(accepted), 'create'))
   })
 
   test('is answered at once where the PSP captures in the same step, or the capture is answered at once', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { amounts, refundStatus } from './derive.ts'
+import { amounts, findRequest, refundStatus } from './derive.ts'
 import {
   cancel,
   capture,
@@ -226,7 +226,7 @@ describe('rows 14 to 17: cancel', () => {
     expect(effects(joined)).toEqual([])
     expect(payment(joined).voids).toHaveLength(1)
     const id = idOf(voiding, 'void')
-    expect(payment(joined).requests['again']?.operationId).toBe(id)
+    expect(findRequest(payment(joined), 'again')?.operationId).toBe(id)
     const canceled = given(joined, says(id, succeeded()))
     expect(status(canceled)).toBe('canceled')
     expect(when(canceled, says(id, succeeded())).decision?.kind).toBe('ignored')

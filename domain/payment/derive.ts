@@ -88,6 +88,11 @@ export function findOperation(state: Payment, id: string): Operation | undefined
   )
 }
 
+/** The accepted request of this idempotency key. */
+export function findRequest(state: Payment, key: string): RequestRecord | undefined {
+  return state.requests.find(({ idempotencyKey }) => idempotencyKey === key)
+}
+
 export function latestAttempt(state: Payment): Attempt | undefined {
   return state.attempts.at(-1)
 }

@@ -50,13 +50,13 @@ function withDispute(state: Payment, recorded: Dispute, { at }: RowMeta): Paymen
 
 /** Marks the requests whose final answer is this decision's state. */
 function conclude(state: Payment, meta: RowMeta): Payment {
-  let requests: Record<string, RequestRecord> | undefined
-  for (const [key, request] of Object.entries(state.requests)) {
-    if (request.concludedSeq !== undefined || !isConcluded(state, request)) continue
-    requests ??= { ...state.requests }
-    requests[key] = { ...request, concludedSeq: meta.seq }
-  }
-  return requests === undefined ? state : { ...state, requests }
+  const concludes = (request: RequestRecord): boolean =>
+    request.concludedSeq === undefined && isConcluded(state, request)
+  if (!state.requests.some(concludes)) return state
+  const requests = state.requests.map((request) =>
+    concludes(request) ? { ...request, concludedSeq: meta.seq } : request,
+  )
+  return { ...state, requests }
 }
 
 export function evolve(state: Payment | undefined, event: PaymentEvent, meta: RowMeta): Payment {
@@ -361,7 +361,7 @@ function created(event: Extract<PaymentEvent, { type: 'PaymentCreated' }>, meta:
       disputes: none,
       settlement: nothingSettled,
       review: false,
-      requests: {},
+      requests: none,
       seenFacts: none,
       seq: meta.seq,
       updatedAt: meta.at,
@@ -389,5 +389,5 @@ function remember(
     acceptedAt: meta.at,
     ...(operationId !== undefined && { operationId }),
   }
-  return { ...state, requests: { ...state.requests, [request.key]: record } }
+  return { ...state, requests: [...state.requests, record] }
 }

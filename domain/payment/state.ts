@@ -240,8 +240,8 @@ export interface Payment {
   readonly settlement: Settlement
   /** A person should look: conflicting facts, an echo that does not match. */
   readonly review: boolean
-  /** Accepted requests by idempotency key; one name space within the payment. */
-  readonly requests: Readonly<Record<string, RequestRecord>>
+  /** Accepted requests, oldest first; each idempotency key once, on whatever operation. */
+  readonly requests: readonly RequestRecord[]
   /** PSP event identities of facts already taken that no operation carries, newest last, bounded. */
   readonly seenFacts: readonly string[]
   /** Sequence and time of the last decision. */

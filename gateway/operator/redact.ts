@@ -40,12 +40,6 @@ export function redact(value: unknown): unknown {
 
 function redactMember(name: string, member: unknown): unknown {
   if (member === undefined) return undefined
-  if (name === 'requests') return redactRequests(member)
   if (!shown.has(name)) return redacted
   return hiddenTexts.has(name) && typeof member === 'string' ? redacted : redact(member)
-}
-
-/** By idempotency key, which is the merchant's text: a list instead. */
-function redactRequests(requests: unknown): unknown {
-  return typeof requests === 'object' && requests !== null ? Object.values(requests).map(redact) : redacted
 }

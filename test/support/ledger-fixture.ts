@@ -2,11 +2,49 @@
  * For tests: a payment's history as its shard's journal and the read side hold it, written past both. What the read side's
  * rows should be is said here once more, apart from the projector.
  */
-import type { Client } from 'pg'
+import { Client } from 'pg'
 import { encodeDecision, encodeState } from '../../actors/codec.ts'
 import { type Address, addressOfPayment } from '../../domain/ids.ts'
 import { amounts, statusOf } from '../../domain/payment/derive.ts'
-import { payment, type Scenario } from '../../domain/payment/testing/scenario.ts'
+import { capture, create, day, refund, says, succeeded } from '../../domain/payment/testing/fixtures.ts'
+import { given, idOf, later, nothing, payment, type Scenario } from '../../domain/payment/testing/scenario.ts'
+import { createTestDatabase, type TestDatabase } from './test-database.ts'
+
+/** Authorized on the first day and captured on the second, EUR 1.00; … */
+export const captured: Scenario = (() => {
+  const pending = given(nothing(), create())
+  const capturing = given(later(given(pending, says(idOf(pending, 'att'), succeeded())), day), capture())
+  return given(capturing, says(idOf(capturing, 'cap'), succeeded()))
+})()
+
+/** … and EUR 0.60 refunded on the third. */
+export const refunded: Scenario = (() => {
+  const refunding = given(later(captured, day), refund(60))
+  return given(refunding, says(idOf(refunding, 're'), succeeded(60)))
+})()
+
+/** A database whose journal and ledger hold one payment, and a connection of its owner. */
+export interface StoredLedger extends Address {
+  readonly database: TestDatabase
+  readonly admin: Client
+  drop(): Promise<void>
+}
+
+export async function storedLedger(scenario: Scenario): Promise<StoredLedger> {
+  const database = await createTestDatabase()
+  const admin = new Client({ connectionString: database.url })
+  await admin.connect()
+  const address = await storeHistory(admin, scenario)
+  return {
+    ...address,
+    database,
+    admin,
+    async drop() {
+      await admin.end()
+      await database.drop()
+    },
+  }
+}
 
 /** Writes the scenario after what the shard has, and moves the cursor `read`. Every decision is at its scenario's time. */
 export async function storeHistory(admin: Client, scenario: Scenario): Promise<Address> {

@@ -1,0 +1,77 @@
+/** Proofs of journal and ledger by as many threads as there are processors, each over every so-manyth shard. */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { shardCount } from '../domain/ids.ts'
+import type { JournalProof, ProofScope } from './cli/journal-proof.ts'
+import { type LedgerProof, type LedgerProofScope, proveBalances } from './ledger-proof.ts'
+import type { ThreadMessage, ThreadWork } from './proof-thread.ts'
+
+/** Each has a connection to a database. */
+const threadsMax = 4
+
+/** Each thread sees its shards as of a moment of its own. @throws where a database cannot be read. */
+export async function proveLedgerInThreads({ databases, shards, progress }: LedgerProofScope): Promise<LedgerProof> {
+  const proving = inThreads<LedgerProof>(shards, progress, (own) => ({ of: 'ledger', databases, shards: own }))
+  const [differing, proofs] = await Promise.all([shards === undefined ? proveBalances(databases) : [], proving])
+  return {
+    shards: sum(proofs, (proof) => proof.shards),
+    payments: sum(proofs, (proof) => proof.payments),
+    transfers: sum(proofs, (proof) => proof.transfers),
+    problems: [...proofs.flatMap(({ problems }) => problems), ...differing],
+  }
+}
+
+/** The same of the journal. */
+export async function proveJournalInThreads(scope: ProofScope): Promise<JournalProof> {
+  const { databases, shards, kept, progress } = scope
+  const proofs = await inThreads<JournalProof>(shards, progress, (own) => ({
+    ...{ of: 'journal', databases, shards: own },
+    ...(kept !== undefined && { kept }),
+  }))
+  return {
+    shards: sum(proofs, (proof) => proof.shards),
+    rows: sum(proofs, (proof) => proof.rows),
+    entities: sum(proofs, (proof) => proof.entities),
+    sealed: sum(proofs, (proof) => proof.sealed),
+    problems: proofs.flatMap(({ problems }) => problems),
+    heads: proofs.flatMap(({ heads }) => heads).sort((a, b) => a.shard - b.shard),
+  }
+}
+
+/** @param workOf what the thread of these shards has to do. */
+async function inThreads<Proof>(
+  only: ReadonlySet<number> | undefined,
+  progress: ((shard: number, count: number) => void) | undefined,
+  workOf: (shards: ReadonlySet<number>) => ThreadWork,
+): Promise<readonly Proof[]> {
+  const shards = [...(only ?? Array.from({ length: shardCount }, (_, shard) => shard))]
+  const threads = Math.min(threadsMax, availableParallelism(), shards.length)
+  const counts = new Map<number, number>()
+  const running = Array.from({ length: threads }, (_, thread) => {
+    const own = new Set(shards.filter((_shard, index) => index % threads === thread))
+    return inThread<Proof>(workOf(own), (shard, count) => {
+      counts.set(thread, count)
+      progress?.(
+        shard,
+        [...counts.values()].reduce((total, each) => total + each, 0),
+      )
+    })
+  })
+  return Promise.all(running)
+}
+
+function inThread<Proof>(work: ThreadWork, progress: (shard: number, count: number) => void): Promise<Proof> {
+  const worker = new Worker(new URL('./proof-thread.ts', import.meta.url), { workerData: work })
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: ThreadMessage) => {
+      if (message.kind === 'progress') progress(message.shard, message.count)
+      else resolve(message.proof as Proof)
+    })
+    worker.on('error', reject)
+    worker.on('exit', (code) => reject(new Error(`a thread of the proof ended with ${code} and no proof`)))
+  })
+}
+
+function sum<Proof>(proofs: readonly Proof[], of: (proof: Proof) => number): number {
+  return proofs.reduce((total, proof) => total + of(proof), 0)
+}
