@@ -104,3 +104,29 @@ assert(
   directoryLimits.pollMs + directoryLimits.pollTimeoutMs < directoryLimits.staleAfterMs,
   'one failed poll does not make the directory stale',
 )
+
+/** PSPs' reports and bank statements, as they are read. */
+export const reportLimits = {
+  /** A record of a CSV file, or what stands between two tags of an XML file; beyond it the file is refused. */
+  recordCharactersMax: 1_000_000,
+  columnsMax: 500,
+  /** A reference that is kept of a line: ids of PSPs and banks, and the merchant's own. */
+  referenceCharactersMax: 500,
+  /** Read at once; so many bytes and their rows are in memory. */
+  pieceBytes: 128 * 1024,
+  /** Lines of a file. What tells repeated lines keeps 8 to 22 bytes a line. */
+  linesMax: 25_000_000,
+  /** Payouts of a file; batch lines without a reference of a payment in a file; entries of a statement. */
+  groupsMax: 1_000_000,
+  statementsMax: 10_000,
+  /** Transactions of one entry of a statement. */
+  entryDetailsMax: 100_000,
+  /** References that are kept of an entry's remittance text. */
+  remittanceReferencesMax: 10,
+  xmlDepthMax: 64,
+} as const
+
+assert(
+  reportLimits.referenceCharactersMax < reportLimits.recordCharactersMax,
+  'a reference is refused for its own length before its record is',
+)

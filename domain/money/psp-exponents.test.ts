@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { amountMinorMax, currencyCodes, currencyExponent } from './currency.ts'
-import { fromPspMinor, toPspMinor } from './psp-exponents.ts'
+import { fromPspMinor, pspExponent, toPspMinor } from './psp-exponents.ts'
 
 describe('Stripe’s minor units', () => {
   it('are ours for two-decimal and most zero-decimal currencies', () => {
@@ -104,5 +104,25 @@ describe('Adyen’s minor units', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+})
+
+describe('A PSP’s exponent', () => {
+  it('is ISO’s but for the exceptions, and there is none for a currency that the PSP or we do not have', () => {
+    const exponents = [
+      ['stripe', 'EUR', 2],
+      ['stripe', 'JPY', 0],
+      ['stripe', 'ISK', 2],
+      ['stripe', 'MGA', 0],
+      ['stripe', 'KWD', 3],
+      ['stripe', 'IQD', undefined],
+      ['adyen', 'IQD', 3],
+      ['adyen', 'CLP', 2],
+      ['adyen', 'IDR', 0],
+      ['adyen', 'CLF', undefined],
+      ['adyen', 'eur', undefined],
+      ['adyen', 'XXX', undefined],
+    ] as const
+    for (const [psp, currency, exponent] of exponents) expect(pspExponent(psp, currency), currency).toBe(exponent)
   })
 })

@@ -57,6 +57,14 @@ function unitOf(psp: PspWithExponents, currency: string): PspUnit | undefined {
   }
 }
 
+/**
+ * How many decimals the PSP's minor unit of a currency has: 2 for ISK at Stripe, where ISO has none. Undefined where the
+ * code is unknown to us, or the PSP has no such currency.
+ */
+export function pspExponent(psp: PspWithExponents, currency: string): number | undefined {
+  return isKnownCurrency(currency) ? unitOf(psp, currency)?.exponent : undefined
+}
+
 /** `amount` × 10^`digits` as a safe integer, or undefined where it is not one. */
 function shiftDecimals(amount: number, digits: number): number | undefined {
   const factor = 10 ** Math.abs(digits)
