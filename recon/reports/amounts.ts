@@ -114,7 +114,7 @@ function parseDecimal(cell: string, { exponent, decimalsMax, step }: CurrencyUni
   for (let index = first; index < length; index += 1) {
     const character = cell.charCodeAt(index)
     if (character >= zero && character <= nine) {
-      digits = digits * 10 + character - zero
+      digits = digits * 10 + (character - zero)
       if (digits > Number.MAX_SAFE_INTEGER) return undefined
     } else if (character === 0x2e && dot === -1) dot = index
     else return undefined

@@ -5,6 +5,7 @@ import { readReference } from './references.ts'
 import { payoutReferences } from './remittance.ts'
 import { readDate, readIsoTime, type TimeZone } from './times.ts'
 import { reportLimits } from '../../runtime/limits.ts'
+import type { OpenElement } from './xml.ts'
 
 export interface BankDay {
   /** Unix milliseconds; of a date alone, its beginning in the bank's zone. */
@@ -40,8 +41,6 @@ export interface StatementEntry {
 /** What ISO 20022 has where there is no reference. */
 const noReference: ReadonlySet<string> = new Set(['', 'NOTPROVIDED', 'NONREF', 'NONE', 'N/A'])
 
-type Attribute = (name: string) => string | undefined
-
 export class EntryReader {
   readonly #settings: { readonly currencies: Currencies; readonly zone: TimeZone }
   readonly #line: number
@@ -66,10 +65,10 @@ export class EntryReader {
   }
 
   /** @param path below the entry */
-  open(path: string, attribute: Attribute): void {
-    if (path === 'Amt') this.#currency = attribute('Ccy') ?? ''
+  open(path: string, element: OpenElement): void {
+    if (path === 'Amt') this.#currency = element.attribute('Ccy') ?? ''
     else if (path === 'NtryDtls/TxDtls') this.#detail = new DetailReader()
-    else this.#detail?.open(path.slice(detailStart), attribute)
+    else this.#detail?.open(path.slice(detailStart), element)
   }
 
   /** @param path below the entry */
@@ -188,8 +187,8 @@ class DetailReader {
   #currency = ''
   #sign = ''
 
-  open(path: string, attribute: Attribute): void {
-    if (path === 'Amt' || path === 'AmtDtls/TxAmt/Amt') this.#currency = attribute('Ccy') ?? ''
+  open(path: string, element: OpenElement): void {
+    if (path === 'Amt' || path === 'AmtDtls/TxAmt/Amt') this.#currency = element.attribute('Ccy') ?? ''
   }
 
   close(path: string, text: string, line: number): void {

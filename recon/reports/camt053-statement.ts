@@ -7,6 +7,7 @@ import { Ordinals } from './repeats.ts'
 import { type LineKind, noFees, noReferences, type ParsedRow } from './row.ts'
 import type { StatementFacts } from './summary.ts'
 import { readIsoTime, type TimeZone } from './times.ts'
+import type { OpenElement } from './xml.ts'
 
 export interface StatementSettings {
   /** Without blanks. */
@@ -54,9 +55,9 @@ export class Statement {
   }
 
   /** @param path below the statement */
-  open(path: string, attribute: (name: string) => string | undefined): void {
+  open(path: string, element: OpenElement): void {
     if (path === 'Bal') this.#balance = { code: '', amount: '', currency: '', sign: '', date: '' }
-    else if (path === 'Bal/Amt') this.#balance.currency = attribute('Ccy') ?? ''
+    else if (path === 'Bal/Amt') this.#balance.currency = element.attribute('Ccy') ?? ''
   }
 
   /** @param path below the statement */

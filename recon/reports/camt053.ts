@@ -64,7 +64,8 @@ class CamtReport implements XmlHandler {
     this.#settings = { accounts: compact, zone: new TimeZone(timeZone), currencies: new Currencies(undefined, false) }
   }
 
-  open({ name, namespace, attribute }: OpenElement, line: number): void {
+  open(element: OpenElement, line: number): void {
+    const { name, namespace } = element
     const path = this.#path.length === 0 ? name : `${this.#path.at(-1)}/${name}`
     if (path === 'Document' ? !namespacePattern.test(namespace) : this.#path.length === 0) {
       throw new ReportRefused('format_unknown', 'the file is no camt.053.001.02 to .08', { line })
@@ -72,8 +73,8 @@ class CamtReport implements XmlHandler {
     this.#path.push(path)
     if (path === statementPath) this.#statement = new Statement(this.#settings, line)
     else if (path === entryPath) this.#entry = new EntryReader(this.#settings, line)
-    else if (this.#entry !== undefined) this.#entry.open(path.slice(entryPath.length + 1), attribute)
-    else this.#statement?.open(path.slice(statementPath.length + 1), attribute)
+    else if (this.#entry !== undefined) this.#entry.open(path.slice(entryPath.length + 1), element)
+    else this.#statement?.open(path.slice(statementPath.length + 1), element)
   }
 
   close(text: string, line: number): void {

@@ -37,13 +37,15 @@ export class Columns {
       if (!known.has(name) && meant !== undefined) {
         throw new ReportRefused('column_unknown', `is not named exactly “${meant}”, and nearly so`, at)
       }
-      if (!known.has(name) && soundsLikeMoney.test(name)) {
-        throw new ReportRefused('column_unknown', 'is unknown and has the name of an amount or a currency', at)
-      }
       places.set(name, place)
     }
     for (const column of required) {
       if (!places.has(column)) throw new ReportRefused('column_missing', 'the column is missing', { line, column })
+    }
+    for (const [name, place] of places) {
+      if (known.has(name) || !soundsLikeMoney.test(name)) continue
+      const rule = 'is unknown and has the name of an amount or a currency'
+      throw new ReportRefused('column_unknown', rule, { line, column: place + 1 })
     }
     this.#places = places
     this.count = names.length

@@ -7,6 +7,7 @@ import { ReportRefused } from './errors.ts'
 
 const tableBits = 8
 const tableCount = 1 << tableBits
+const placesAtFirst = 16
 const fullAt = 0.75
 
 interface Table {
@@ -16,7 +17,7 @@ interface Table {
 }
 
 export class SeenKeys {
-  readonly #tables: Table[] = Array.from({ length: tableCount }, () => ({ words: new Uint32Array(2 * 16), count: 0 }))
+  readonly #tables: (Table | undefined)[] = Array.from({ length: tableCount })
   #count = 0
 
   /** @returns whether the key was added before */
@@ -24,7 +25,8 @@ export class SeenKeys {
     const low = hash(key, 0x9e3779b1, 15)
     // neither word of a key is ever zero, so a zero is an empty place
     const high = hash(key, 0x85ebca77, 13) || 1
-    const table = this.#tables[low >>> (32 - tableBits)] as Table
+    const place = low >>> (32 - tableBits)
+    const table = (this.#tables[place] ??= { words: new Uint32Array(2 * placesAtFirst), count: 0 })
     if (!insert(table.words, low || 1, high)) return true
     table.count += 1
     this.#count += 1

@@ -82,9 +82,11 @@ export function readIsoTime(
 ): { readonly at: number; readonly date: string } {
   const match = isoPattern.exec(cell)
   const wall = match === null ? undefined : wallClock(...numbersOf(match))
-  if (match === null || wall === undefined) throw refusedDate(cell, 'YYYY-MM-DDTHH:MM:SS±HH:MM', line, column)
+  const offset = cell.endsWith('Z') ? 0 : offsetMs(match?.[8], match?.[9], match?.[10])
+  const isOffsetWrong = offset === undefined && match?.[8] !== undefined
+  if (match === null || wall === undefined || isOffsetWrong)
+    throw refusedDate(cell, 'YYYY-MM-DDTHH:MM:SS±HH:MM', line, column)
   const ms = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'))
-  const offset = cell.endsWith('Z') ? 0 : offsetMs(match[8], match[9], match[10])
   const at = offset === undefined ? zone.instant(wall, line, column) + ms : wall + ms - offset
   return { at, date: cell.slice(0, 10) }
 }
