@@ -114,7 +114,7 @@ export const reportLimits = {
   referenceCharactersMax: 500,
   /** Read at once; so many bytes and their rows are in memory. */
   pieceBytes: 128 * 1024,
-  /** Lines of a file. What tells repeated lines keeps 8 to 22 bytes a line. */
+  /** Lines of a file. What tells repeated lines keeps 11 to 22 bytes a line. */
   linesMax: 25_000_000,
   /** Payouts of a file; batch lines without a reference of a payment in a file; entries of a statement. */
   groupsMax: 1_000_000,

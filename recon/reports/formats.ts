@@ -3,7 +3,7 @@
  * pieces, and at the end what the file says of itself, its size and hash; repeated lines are marked on the way.
  *
  * A refusal comes as {@link ReportRefused} whenever it is found, also after rows were given: whoever takes rows keeps them
- * apart until the summary is there. Memory: a piece of the file with its rows, and 8 to 22 bytes a line.
+ * apart until the summary is there. Memory: a piece of the file with its rows, and 11 to 22 bytes a line.
  */
 import { createHash } from 'node:crypto'
 import { AdyenSettlementReport } from './adyen-settlement.ts'
