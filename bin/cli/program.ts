@@ -1,6 +1,6 @@
 /**
  * The commands of `shardpay`, their options and examples. It speaks to the operators' API; `doctor` asks the
- * surroundings, and proofs read the databases. Names, exit codes and the members of `--json` are permanent; texts for people are not.
+ * surroundings, proofs read the databases, `recon check` a file. Names, exit codes and the members of `--json` are permanent; texts for people are not.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { actions, drain, move, nodes, pin, shards, status, undrain } from './cluster-commands.ts'
@@ -21,6 +21,7 @@ import {
   revokeKey,
 } from './merchant-commands.ts'
 import { OperatorClient } from './operator-client.ts'
+import { reconCommands } from './recon-commands.ts'
 import { type Connection, connectionOf } from './settings.ts'
 import { changeCompensation, listCompensations } from './compensation-commands.ts'
 import { decideUnknown, listUnknowns, listWebhooks, type ResolveOptions, resolveUnknown } from './unknown-commands.ts'
@@ -169,6 +170,7 @@ function buildProgram(surroundings: Surroundings): Command {
     )
 
   ledgerCommands(program, add, contextOf, reason)
+  reconCommands(program, add, contextOf)
   unknownCommands(program, add, contextOf, reason)
   compensationCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)

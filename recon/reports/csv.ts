@@ -4,7 +4,7 @@
  * Line ends are CRLF or LF, the same in the whole file; inside quotes anything goes. A quote stands only around a whole
  * cell, doubled within. NUL is refused. A record is at most `recordCharactersMax` long, which bounds memory too. Blank
  * lines are records of one empty cell, for whoever counts cells. Reading a line without quotes is one search and one split:
- * csv-parse 7 takes five times as long (docs/decisions/0011-own-csv-reader.md); a test compares the two.
+ * csv-parse 7 takes five times as long (docs/decisions/0012-own-csv-reader.md); a test compares the two.
  */
 import { reportLimits } from '../../runtime/limits.ts'
 import { ReportRefused } from './errors.ts'
