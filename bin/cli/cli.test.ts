@@ -394,6 +394,7 @@ describe('how it ends', () => {
     const groups: Readonly<Record<string, readonly string[]>> = {
       payment: ['show'],
       journal: ['show', 'verify'],
+      recon: ['check'],
       ledger: ['verify', 'balance', 'clearing', 'export', 'close'],
       merchant: ['list', 'create', 'suspend', 'resume'],
       unknowns: ['list', 'resolve', 'approve', 'reject'],
