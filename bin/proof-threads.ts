@@ -47,9 +47,12 @@ async function inThreads<Proof>(
   const shards = [...(only ?? Array.from({ length: shardCount }, (_, shard) => shard))]
   const threads = Math.min(threadsMax, availableParallelism(), shards.length)
   const counts = new Map<number, number>()
+  const workers: Worker[] = []
   const running = Array.from({ length: threads }, (_, thread) => {
     const own = new Set(shards.filter((_shard, index) => index % threads === thread))
-    return inThread<Proof>(workOf(own), (shard, count) => {
+    const worker = new Worker(new URL('./proof-thread.ts', import.meta.url), { workerData: workOf(own) })
+    workers.push(worker)
+    return proofOf<Proof>(worker, (shard, count) => {
       counts.set(thread, count)
       progress?.(
         shard,
@@ -57,11 +60,15 @@ async function inThreads<Proof>(
       )
     })
   })
-  return Promise.all(running)
+  try {
+    return await Promise.all(running)
+  } finally {
+    // where one has failed nothing is proved, and nobody waits for the others
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
 }
 
-function inThread<Proof>(work: ThreadWork, progress: (shard: number, count: number) => void): Promise<Proof> {
-  const worker = new Worker(new URL('./proof-thread.ts', import.meta.url), { workerData: work })
+function proofOf<Proof>(worker: Worker, progress: (shard: number, count: number) => void): Promise<Proof> {
   return new Promise((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {
       if (message.kind === 'progress') progress(message.shard, message.count)
