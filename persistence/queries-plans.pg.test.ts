@@ -1,5 +1,6 @@
 /** What the lists of a large merchant read: a page's rows and the way to them, however few of the rows it is looking for there are. */
 import { createHash } from 'node:crypto'
+import { escapeLiteral } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
 import { queryLimits, QueryPool } from './queries-pool.ts'
@@ -16,6 +17,7 @@ const blocksMax = 150
 
 let database: TestDatabase
 let pool: QueryPool
+let prepared = 0
 
 /** One in 5,000 payments failed, and one in 5,000 was booked on accounts that hardly anything is booked on. */
 const written = [
@@ -35,7 +37,8 @@ const written = [
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = new QueryPool(database.url, { ...queryLimits, statementMs: 20_000, answerMs: 30_000 })
+  pool = new QueryPool(database.url, { ...queryLimits, connectionsMax: 1, statementMs: 20_000, answerMs: 30_000 })
+  await pool.ofNobody({ text: 'SET plan_cache_mode = force_generic_plan' })
   await withClient(database.url, async (client) => {
     await client.query('SELECT read.ensure_partitions($1, $1)', [now])
     for (const text of written) await client.query(text)
@@ -53,14 +56,19 @@ interface Plan {
   readonly 'Shared Read Blocks': number
 }
 
+/** By the plan for any values, which named statements come to have. */
 async function explained(
   shape: ListShape,
   filter: (conditions: Conditions) => void,
   bounds: PageBounds = { limit: 10, direction: 'older' },
 ): Promise<{ readonly rows: number; readonly blocks: number }> {
-  const { text, values } = listStatement(shape, merchant, bounds, filter)
-  const query = { text: `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values: values ?? [] }
-  const [row] = await pool.ofOwner<{ readonly 'QUERY PLAN': readonly { readonly Plan: Plan }[] }>(merchant, query)
+  const { text, values = [] } = listStatement(shape, merchant, bounds, filter)
+  const given = (values as readonly unknown[]).map((value) => escapeLiteral(String(value))).join(', ')
+  const name = `list_${(prepared += 1)}`
+  await pool.ofOwner(merchant, { text: `PREPARE ${name} AS ${text}` })
+  const [row] = await pool.ofOwner<{ readonly 'QUERY PLAN': readonly { readonly Plan: Plan }[] }>(merchant, {
+    text: `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE ${name} (${given})`,
+  })
   const plan = row?.['QUERY PLAN'][0]?.Plan
   if (plan === undefined) throw new Error('a statement has a plan')
   return { rows: plan['Actual Rows'], blocks: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'] }

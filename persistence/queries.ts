@@ -28,6 +28,7 @@ import {
   type PaymentRow,
   refundList,
 } from './queries-shapes.ts'
+import { StatementNames } from './queries-names.ts'
 import {
   compareKeys,
   type Conditions,
@@ -98,6 +99,7 @@ interface Source extends ShardRange {
 
 export class MerchantQueries {
   readonly #sources: readonly Source[]
+  readonly #names = new StatementNames()
 
   /** @param lost is told when an idle connection ends. */
   constructor(databases: readonly QueryDatabase[], clock: Pick<Clock, 'monotonic'>, lost?: (error: Error) => void) {
@@ -181,7 +183,7 @@ export class MerchantQueries {
     bounds: PageBounds,
     filter: (conditions: Conditions) => void,
   ): Promise<RowPage<Row>> {
-    const statement = listStatement(list, owner, bounds, filter)
+    const statement = this.#names.named(listStatement(list, owner, bounds, filter))
     const { rows, asOf } = await this.#ask<Row>(sources, owner, statement)
     const sign = bounds.direction === 'older' ? -1 : 1
     const merged = rows.flat()

@@ -27,6 +27,12 @@ export function treeCpuMs(pid: number): number | undefined {
   return inMs(ticks)
 }
 
+/** Milliseconds of user and system time of one process without its children; undefined where it has ended, or there is no /proc. */
+export function processCpuMs(pid: number): number | undefined {
+  const times = process.platform === 'linux' ? timesOf(pid) : undefined
+  return times === undefined ? undefined : inMs(times.own)
+}
+
 /** Undefined where the process has ended meanwhile. */
 function timesOf(pid: number): ProcessTimes | undefined {
   let text: string
