@@ -3,7 +3,6 @@
  * Postgres, memory. Then corruptions are planted, and each must be named by the proof that is there for it.
  * `--payments=N`: another number than 200,000; `--quick` is a smoke run.
  */
-import { availableParallelism, loadavg } from 'node:os'
 import { startBenchServer } from './support/bench-server.ts'
 import { runBenchmark } from './support/benchmark.ts'
 import { shown, type Target, targetTable } from './support/cluster-part.ts'
@@ -93,15 +92,6 @@ function targetsOf({ journal, ledger }: Runs): readonly Target[] {
   ]
 }
 
-/** Before the run. */
-const [loadBefore = 0] = loadavg()
-const busyNotes =
-  loadBefore > availableParallelism() / 2
-    ? [
-        '**Others kept the machine busy during this run: seconds say little, and processor time is higher than on a quiet one.**',
-      ]
-    : []
-
 await runBenchmark({
   name: 'proofs',
   title: 'Proofs of journal and ledger',
@@ -140,7 +130,6 @@ await runBenchmark({
         tables: [targetTable(targetsOf(runs)), costTable(runs), plantTable(found)],
         versions: { postgres: postgres.version },
         notes: [
-          ...busyNotes,
           'Postgres and the command share the machine. Processor time is user and system time, of all threads and of all backends; on two cores that nothing else uses a proof takes about half of it.',
           'Before rows were compared as bytes and decisions read in one pass, 200,000 such payments took 21.6 to 23.8 s of processor time for `ledger verify` and 4.0 to 4.5 s for `journal verify`; right after, by turns on one database and a busy machine, 12.9 to 14.2 s and 2.8 s, a ratio of 0.6 and 0.65 ([log.md](log.md)). Since then balances are proved over all shards at once.',
           'Memory is the most that was resident at once; what is held are rows of as many shards as there are threads, at 1,024 shards a thousandth of them each.',

@@ -4,7 +4,6 @@
  * a smoke run.
  */
 import { readFileSync } from 'node:fs'
-import { availableParallelism, loadavg } from 'node:os'
 import { startBenchServer } from './support/bench-server.ts'
 import { runBenchmark } from './support/benchmark.ts'
 import { shown, type Target, targetTable } from './support/cluster-part.ts'
@@ -154,13 +153,6 @@ function costTable(measured: readonly Measured[]): Table {
   }
 }
 
-/** Before the run. */
-const [loadBefore = 0] = loadavg()
-const busyNotes =
-  loadBefore > availableParallelism() / 2
-    ? ['**Others kept the machine busy during this run: ratios within a table count, absolute figures do not.**']
-    : []
-
 /** As installed. */
 function versionOf(library: string): string {
   const file = new URL(`../node_modules/${library}/package.json`, import.meta.url)
@@ -195,7 +187,6 @@ await runBenchmark({
         ...Object.fromEntries(Object.values(librariesOf).map((library) => [library, versionOf(library)])),
       },
       notes: [
-        ...busyNotes,
         'Server, Postgres and generator share the machine: what one of them uses the others do not have. The last columns of the first table are processor time against time, until all was handed over; “others” is what was spent on the machine by nobody here, or taken away by its host.',
         'Latency is that of a closed loop: with n connections it is n divided by the rate.',
         'What a webhook costs has in it what follows from it: handing it over, and journaling that.',

@@ -44,8 +44,9 @@ export async function runBenchmark(benchmark: Benchmark): Promise<void> {
       ...machineLines(result.versions),
       `run time: ${seconds} s; load of the machine before: ${load.toFixed(1)}`,
     ]
+    const notes = [...busyNotes(load), ...result.notes]
     const body = [...result.tables.map(markdownTable), ...profileSection(result.topFunctions)].join('\n')
-    console.log(`\n${lines.join('\n')}\n\n${body}\n${result.notes.map((note) => `- ${note}`).join('\n')}\n`)
+    console.log(`\n${lines.join('\n')}\n\n${body}\n${notes.map((note) => `- ${note}`).join('\n')}\n`)
     console.log(JSON.stringify({ benchmark: benchmark.name, ...result }))
     for (const wrong of result.wrong) console.error(`WRONG: ${wrong}`)
     if (result.wrong.length > 0) {
@@ -53,13 +54,19 @@ export async function runBenchmark(benchmark: Benchmark): Promise<void> {
     } else if (process.argv.includes('--write')) {
       const path = join(root, 'docs', 'benchmarks', `${benchmark.name}.md`)
       mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, document(benchmark, lines, body, result.notes))
+      writeFileSync(path, document(benchmark, lines, body, notes))
       console.error(`written: docs/benchmarks/${benchmark.name}.md`)
     }
   } catch (error) {
     console.error(error)
     process.exitCode = 1
   }
+}
+
+/** @param load of the machine before the run. */
+function busyNotes(load: number): string[] {
+  if (load <= availableParallelism() / 2) return []
+  return ['**Others kept the machine busy during this run: ratios within a table count, absolute figures do not.**']
 }
 
 function machineLines(versions: Readonly<Record<string, string>>): string[] {
