@@ -110,6 +110,11 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
    */
   prepare?(command: Command): Promise<void> | undefined
   decide(state: State | undefined, command: Command, context: DecideContext): Decision<Event, Rejection>
+  /**
+   * Told of each decision that goes to the journal, at once, so that what is limited over entities is counted before the next one
+   * decides. What it answers is called where the decision turns out not to be stored, or nobody here will know.
+   */
+  journaling?(after: State, events: readonly Event[]): (() => void) | undefined
   /** Folds one decision. Total: what is journaled is never refused. */
   apply(state: State | undefined, events: readonly Event[], meta: RowMeta): State
   transfers(before: State | undefined, events: readonly Event[], after: State): readonly Transfer[]

@@ -90,10 +90,6 @@ export class Entity {
     return this.#durable
   }
 
-  get inboxDepth(): number {
-    return this.#inbox.length
-  }
-
   /** Nothing is under way: it may be passivated. */
   get idle(): boolean {
     return (
@@ -169,6 +165,7 @@ export class Entity {
     this.#pipeline = []
     for (const ask of inbox) ask.unavailable('not_accepted', reason)
     for (const entry of pipeline) {
+      entry.uncount?.()
       entry.ask.unavailable('acceptance_unknown', reason)
       for (const gated of entry.gated) gated.ask.unavailable('acceptance_unknown', reason)
     }
@@ -239,6 +236,7 @@ export class Entity {
       transfers,
       effects: kind.effects(after, events),
       gated: [],
+      uncount: kind.journaling?.(after, events),
       outcome: undefined,
     }
     const key = kind.requestKey(ask.command)
@@ -424,6 +422,7 @@ export class Entity {
     this.#pipeline = []
     const again: Ask[] = []
     for (const entry of dropped) {
+      entry.uncount?.()
       for (const ask of [entry.ask, ...entry.gated.map((gated) => gated.ask)]) {
         const key = this.kind.requestKey(ask.command)
         if (key !== undefined) this.#running.leave(key, ask)

@@ -15,5 +15,7 @@ export interface InFlight extends Omit<CommittedDecision, 'position'> {
   readonly ask: Ask
   readonly state: unknown
   readonly gated: Gated[]
+  /** Takes back what was counted of it. */
+  readonly uncount: (() => void) | undefined
   outcome: AppendOutcome | undefined
 }

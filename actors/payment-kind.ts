@@ -4,7 +4,7 @@ import { paymentIdOfEntity } from '../domain/ids.ts'
 import { transfersOf } from '../domain/ledger/posting.ts'
 import type { MerchantDirectory } from '../domain/merchant/directory.ts'
 import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
-import type { PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
+import type { MerchantRequest, PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
 import { findRequest, isClosed, operationsOf, statusOf } from '../domain/payment/derive.ts'
 import { applyDecision } from '../domain/payment/evolve.ts'
@@ -21,12 +21,15 @@ import type { Random } from '../runtime/random.ts'
 import { type EntityKind, type PspReference, snakeCase } from './entity-kind.ts'
 import { paymentReadRows } from './payment-read-rows.ts'
 import { restorePayment } from './payment-snapshot.ts'
+import type { Velocity } from './velocity.ts'
 
 export interface PaymentKindOptions {
   /** `refresh` reads it anew: a gateway may have heard of a merchant before this node has. */
   readonly directory: Pick<MerchantDirectory, 'get'> & { refresh?(): Promise<void> }
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   readonly random: Random
+  /** Counts what is accepted of merchants with limits; default: nothing is counted, and only amounts are limited. */
+  readonly velocity?: Pick<Velocity, 'acceptedOf' | 'count'>
   /** Public address of the gateways' return page. */
   readonly returnUrlBase: () => string
 }
@@ -77,7 +80,9 @@ function pspReferencesOf(state: Payment): readonly PspReference[] {
 }
 
 export function paymentKind(options: PaymentKindOptions): PaymentKind {
-  const { directory, connections, random } = options
+  const { directory, connections, random, velocity } = options
+  const nothingAccepted = new Map<string, never>()
+  const acceptedOf = ({ merchant, mode }: MerchantRequest) => velocity?.acceptedOf(merchant, mode) ?? nothingAccepted
   return {
     name: 'payment',
     openTimerKinds: ['call_deadline', 'inquiry'] satisfies TimerKind[],
@@ -94,10 +99,18 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
         now: context.now,
         epoch: context.epoch,
         merchant: merchant === undefined ? undefined : directory.get(merchant),
+        accepted: 'request' in command ? acceptedOf(command.request) : nothingAccepted,
         connections,
         nonce: random.hex(16),
         returnUrlBase: options.returnUrlBase(),
       })
+    },
+    journaling(after, events) {
+      // A payment counts once, whichever connections it is tried on.
+      const [first, ...others] = after.attempts
+      const isFirst = first !== undefined && others.length === 0 && events.some(({ type }) => type === 'AttemptPlanned')
+      const { merchant, mode, currency, amountMinor } = after
+      return isFirst ? velocity?.count({ merchant, mode, currency, amountMinor, at: first.plannedAt }) : undefined
     },
     apply: applyDecision,
     transfers: transfersOf,

@@ -26,6 +26,7 @@ export function paymentReadRows(
     ...owned,
     ...{ entity, seq: state.seq, createdAt: state.createdAt, updatedAt: state.updatedAt },
     ...{ status: statusOf(state), amount: state.amountMinor, authorized, captured, refunded, disputed },
+    attemptedAt: state.attempts[0]?.plannedAt ?? null,
     review: state.review,
     connection: attempt?.connection ?? null,
     psp: attempt?.psp ?? null,

@@ -19,6 +19,8 @@ export interface PaymentRow extends Owned {
   readonly seq: number
   readonly createdAt: number
   readonly updatedAt: number
+  /** When its first attempt was planned: then it counts for its merchant's limits. */
+  readonly attemptedAt: number | null
   readonly status: PaymentStatus
   readonly amount: number
   readonly authorized: number

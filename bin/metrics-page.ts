@@ -3,6 +3,7 @@ import type { ClusterRouter } from '../cluster/cluster-router.ts'
 import type { Links } from '../cluster/link.ts'
 import type { OwnerTable } from '../cluster/owners.ts'
 import type { Host } from '../actors/host.ts'
+import type { Velocity } from '../actors/velocity.ts'
 import { gatewayMetrics } from '../gateway/metrics.ts'
 import { createMetrics, type MetricOptions, type Metrics } from '../runtime/metrics.ts'
 import { createClusterMetrics } from './cluster-metrics.ts'
@@ -29,7 +30,9 @@ const parts: readonly (readonly [who: string, register: (metrics: Metrics) => vo
   [
     'Nodes',
     (metrics) => {
-      createNodeMetrics(metrics).observe(unread<Host>(), unread)
+      const node = createNodeMetrics(metrics)
+      node.observe(unread<Host>(), unread)
+      node.observeVelocity(unread<Velocity>())
       createBreakerMetric(metrics)
     },
   ],

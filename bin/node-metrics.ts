@@ -1,6 +1,7 @@
 /** What a node tells of itself: its host, its journal, its calls to PSPs. Names are part of the operators' contract. */
 import type { EffectObserver } from '../actors/effect-runner.ts'
 import type { Host, HostTrouble } from '../actors/host.ts'
+import type { Velocity } from '../actors/velocity.ts'
 import type { Delivery } from '../domain/inbox/commands.ts'
 import type { MoveRecord, TakeoverRecord } from '../cluster/status.ts'
 import type { JournalStats } from '../persistence/postgres-journal.ts'
@@ -17,6 +18,9 @@ export interface NodeMetrics {
   /** Reads what the parts count by themselves, at each scrape. */
   moved(record: MoveRecord): void
   takenOver(record: TakeoverRecord): void
+  /** What was accepted lately was read from the read side, or could not be. */
+  acceptedRead(outcome: 'read' | 'failed'): void
+  observeVelocity(velocity: Pick<Velocity, 'counters' | 'uncounted'>): void
   observe(host: Host, journal: () => Readonly<JournalStats>): void
 }
 
@@ -74,7 +78,25 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     help: 'Shards taken from dead incarnations: from the decision to serving.',
     buckets: durationBuckets,
   })
+  const acceptedReads = metrics.counter({
+    name: 'limit_reads_total',
+    help: "Times that what was accepted lately was read for merchants' limits, after a start or because a node could not be heard.",
+    labels: ['outcome'],
+  })
   return {
+    acceptedRead: (outcome) => acceptedReads.inc({ outcome }),
+    observeVelocity(velocity) {
+      metrics.gauge({
+        name: 'limit_counters',
+        help: 'Merchants, modes and currencies whose payments are counted for limits per hour or day.',
+        collect: (gauge) => gauge.set(velocity.counters),
+      })
+      metrics.gauge({
+        name: 'limit_uncounted',
+        help: 'Payments that were not counted for limits since the start, because there were too many counters.',
+        collect: (gauge) => gauge.set(velocity.uncounted),
+      })
+    },
     moved: ({ reason, blackoutMs }) => blackout.observe({ reason }, blackoutMs / 1000),
     takenOver: ({ tookMs }) => takeover.observe(tookMs / 1000),
     called(connection, op, step, outcome, ms) {

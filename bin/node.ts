@@ -9,7 +9,10 @@ import { merchantKind } from '../actors/merchant-kind.ts'
 import { createNoticeDelivery } from '../actors/notice-delivery.ts'
 import { ledgerClosesKind, operatorKind, pspConnectionsKind } from '../actors/operator-kind.ts'
 import { paymentKind } from '../actors/payment-kind.ts'
+import { VelocityAgent } from '../actors/velocity-agent.ts'
+import { Velocity } from '../actors/velocity.ts'
 import { HandOffRefused } from '../cluster/hand-off.ts'
+import { sameIncarnation } from '../cluster/member.ts'
 import { assignShards } from '../cluster/placement.ts'
 import type { Envelope, RouteAnswer, Router } from '../cluster/router.ts'
 import { RebalanceAgent } from '../cluster/rebalance-agent.ts'
@@ -18,6 +21,7 @@ import { ShardController } from '../cluster/shard-controller.ts'
 import type { NodeStatus } from '../cluster/status.ts'
 import type { DeliverNotice } from '../domain/inbox/commands.ts'
 import type { PaymentEffect } from '../domain/payment/effects.ts'
+import { AcceptedReads } from '../persistence/accepted-reads.ts'
 import type { JournalDatabase } from '../persistence/journal-databases.ts'
 import type { PollingMerchantDirectory } from '../persistence/merchant-directory.ts'
 import { PostgresPspReferences } from '../persistence/psp-references.ts'
@@ -28,7 +32,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
 import type { Cluster } from './cluster.ts'
 import { moveShard } from './move-shard.ts'
-import { createNodeMetrics } from './node-metrics.ts'
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts'
 import type { ProcessConnections } from './psp/connections.ts'
 
 export interface NodeOptions {
@@ -62,6 +66,7 @@ const callsPollMs = 20
 /** Somebody has to mend the database first. */
 const lostRowsRetryAfterMs = 30_000
 const hottestMax = 64
+const velocityTopic = 'velocity'
 const recordsMax = 50
 
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -101,6 +106,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
   })
 
+  const velocity = new Velocity({ directory, clock: systemClock })
   const hostLog = log.child({ component: 'host' })
   let stopping = false
   const uncertain = new Set<number>()
@@ -113,6 +119,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         directory,
         connections: profiles,
         random: systemRandom,
+        velocity,
         returnUrlBase: options.returnUrlBase,
       }),
       merchantKind,
@@ -207,6 +214,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       failed: (shard, error) => clusterLog.warn({ shard, error }, 'a shard could not be moved for its load'),
     },
   })
+  const exchange = exchangeCounts({ velocity, options, metrics })
   controller.start()
   rebalancer.start()
 
@@ -263,8 +271,65 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       }
       await host.stop()
       controller.stop()
+      await exchange.stop()
       await membership.leave()
       await references.close()
+    },
+  }
+}
+
+interface CountsExchange {
+  readonly velocity: Velocity
+  readonly options: NodeOptions
+  readonly metrics: NodeMetrics
+}
+
+/** Keeps what nodes count for merchants' limits up with each other. @returns how to end it. */
+function exchangeCounts({ velocity, options, metrics }: CountsExchange): { stop(): Promise<void> } {
+  const { cluster, databases, directory, log } = options
+  const { self, links, membership } = cluster
+  const limitsLog = log.child({ component: 'limits' })
+  const reader = new AcceptedReads(databases, self, systemClock)
+  const agent = new VelocityAgent({
+    velocity,
+    limited: () => directory.limited,
+    peers: {
+      get all() {
+        const others = membership.membership.leases.filter((lease) => !sameIncarnation(lease, self))
+        return others.map(({ node, incarnation }) => {
+          return { node, incarnation, linked: links.to({ node, incarnation }) !== undefined }
+        })
+      },
+      tell(body) {
+        for (const link of links.all) if (link.peer.roles.includes('node')) link.tell(velocityTopic, body)
+      },
+    },
+    reader,
+    clock: systemClock,
+    observer: {
+      read(count, ms) {
+        metrics.acceptedRead('read')
+        limitsLog.debug({ count, duration_ms: Math.round(ms) }, 'read what was accepted lately')
+      },
+      failed(error) {
+        metrics.acceptedRead('failed')
+        limitsLog.warn({ error }, 'what was accepted lately cannot be read: limits go on with what is known')
+      },
+    },
+  })
+  metrics.observeVelocity(velocity)
+  const unhear = links.on({
+    told(from, topic, body) {
+      if (topic !== velocityTopic || !from.roles.includes('node')) return
+      if (!agent.hear(from, body)) limitsLog.warn({ peer: from.node }, 'a message about limits cannot be read')
+    },
+  })
+  agent.start()
+  return {
+    async stop() {
+      unhear()
+      agent.stop()
+      await reader.close()
     },
   }
 }

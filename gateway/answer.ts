@@ -22,6 +22,7 @@ import type { PaymentView } from './payment-schema.ts'
 import type { Refusal } from './problem.ts'
 import { codeOfDecline, operationStatusView } from './render.ts'
 import { paymentPath, refuse } from './respond.ts'
+import { isOfLimit, limitRefusalOf } from './limit-refusal.ts'
 import { viewsOf } from './views.ts'
 
 export interface Answering {
@@ -67,6 +68,10 @@ export function answerCommand(to: Answering, routed: RouteAnswer<PaymentAnswer>)
 
 function answerRejection(to: Answering, rejection: PaymentRejection, state: Payment | undefined): FastifyReply {
   if (state !== undefined && rejection.code !== 'payment_not_found') checkOwner(to, state)
+  if (isOfLimit(rejection)) {
+    to.edge.metrics.limitRefused(rejection.limit)
+    return refuse(to.edge, to.request, to.reply, limitRefusalOf(rejection, to.edge.clock.now()), to.paymentId)
+  }
   const shown =
     state !== undefined && errorTable[rejection.code].status === 409
       ? { payment: paymentView(to, state, to.caller.apiVersion) }

@@ -62,6 +62,7 @@ type OperatorCode =
   | 'merchant_not_found'
   | 'entity_not_found'
   | 'merchant_exists'
+  | 'limits_contradictory'
   | 'api_key_unknown'
   | 'api_key_ambiguous'
   | 'api_key_conflict'
@@ -146,6 +147,7 @@ const operatorErrors: Readonly<Record<OperatorCode, ErrorEntry>> = {
     'The journal has no decision of this entity.',
   ),
   merchant_exists: conflict('Merchant exists', 'The id is taken by a merchant that is configured otherwise.'),
+  limits_contradictory: bad('Limits contradict', 'A limit would be greater than one that holds for more.'),
   api_key_unknown: entry(404, 'invalid_request_error', 'No such API key', 'The merchant has no working key like this.'),
   api_key_ambiguous: conflict('Several API keys', 'Several working keys begin like this: name one by its id.'),
   api_key_conflict: conflict('API key exists', 'Another key has this id or this secret.'),
@@ -263,6 +265,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
       as: 'amount_range',
     },
   ),
+  amount_limit_exceeded: bad(
+    'More than the account may take',
+    'The amount is more than a limit of this account allows.',
+  ),
   amount_too_small_for_currency: bad('Amount too small', 'The amount is smaller than what this currency allows.'),
   currency_unsupported: bad('Currency not supported', 'currency must be an ISO 4217 code that this account can take.'),
   payment_method_required: bad('Payment method missing', 'A payment that is confirmed needs a payment method.'),
@@ -296,6 +302,14 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   rate_limited: entry(429, 'rate_limit_error', 'Too many requests', 'The account sent too many requests.', {
     retryable: true,
   }),
+
+  velocity_exceeded: entry(
+    429,
+    'rate_limit_error',
+    'Limit reached',
+    'A limit on what this account takes per hour or day is reached.',
+    { retryable: true },
+  ),
 
   // Idempotency
   idempotency_key_required: bad(

@@ -1,4 +1,5 @@
 /** What the edge counts. */
+import { type LimitName, limitNames } from '../domain/merchant/limits.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { type WebhookMetrics, webhookMetrics } from './webhooks/metrics.ts'
 
@@ -9,6 +10,8 @@ export interface GatewayMetrics {
   cardNumberRefused(place: CardNumberPlace): void
   /** A list, balance or ledger could not be read. */
   readUnavailable(): void
+  /** A payment was refused for a limit of its merchant. */
+  limitRefused(limit: LimitName): void
   readonly webhooks: WebhookMetrics
 }
 
@@ -24,7 +27,14 @@ export function gatewayMetrics(metrics: Metrics = createMetrics()): GatewayMetri
     name: 'reads_unavailable_total',
     help: 'Lists, balances and ledgers that could not be read, as a database was away, slow or full.',
   })
+  const limited = metrics.counter({
+    name: 'limit_refusals_total',
+    help: "Payments refused for a limit of their merchant's, by limit.",
+    labels: ['limit'],
+  })
+  for (const limit of limitNames) limited.inc({ limit }, 0)
   return {
+    limitRefused: (limit) => limited.inc({ limit }),
     readUnavailable: () => unread.inc(),
     cardNumberRefused: (place) => refused.inc({ place }),
     webhooks: webhookMetrics(metrics),

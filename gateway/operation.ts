@@ -79,6 +79,8 @@ const keyed: readonly ErrorCode[] = [
 const authorization: readonly ErrorCode[] = [
   'payment_method_required',
   'no_route',
+  'amount_limit_exceeded',
+  'velocity_exceeded',
   'card_declined',
   'action_expired',
   'partial_authorization',

@@ -22,6 +22,7 @@ export const ProblemSchema = closedObject({
     allowed_statuses: Type.Optional(Type.Array(Type.String())),
     amount_available: Type.Optional(Type.Integer()),
     limit: Type.Optional(Type.Integer()),
+    limit_name: Type.Optional(Type.String()),
     operation: Type.Optional(Type.String()),
     payment: Type.Optional(PaymentInErrorSchema),
   }),

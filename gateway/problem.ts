@@ -3,6 +3,7 @@
  *
  * Guarantees: nothing in it comes from an exception; a parameter is named only where its name is harmless.
  */
+import type { LimitName } from '../domain/merchant/limits.ts'
 import type { PaymentStatus } from '../domain/payment/state.ts'
 import { containsCardNumber } from './card-number.ts'
 import { type ErrorCode, errorTable } from './errors.ts'
@@ -27,6 +28,8 @@ export interface Refusal {
   /** Minor units that could still be captured or refunded. */
   readonly amountAvailable?: number
   readonly limit?: number
+  /** Which of the account's limits it is. */
+  readonly limitName?: LimitName
   readonly operation?: string
   /** Where the card number was, if that is the reason and it was not the body. */
   readonly cardNumberIn?: CardNumberPlace
@@ -76,6 +79,7 @@ export function problemOf(refusal: Refusal, context: ProblemContext): Problem {
       ...(refusal.allowedStatuses === undefined ? {} : { allowed_statuses: [...refusal.allowedStatuses] }),
       ...(refusal.amountAvailable === undefined ? {} : { amount_available: refusal.amountAvailable }),
       ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
+      ...(refusal.limitName === undefined ? {} : { limit_name: refusal.limitName }),
       ...(refusal.operation === undefined ? {} : { operation: refusal.operation }),
       ...(refusal.payment === undefined ? {} : { payment: refusal.payment }),
     },

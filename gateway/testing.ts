@@ -65,7 +65,8 @@ export function merchantWith(
   key: Partial<ApiKey> = {},
 ): MerchantConfiguration {
   const keys = secrets.map((secret) => ({ ...apiKeyRecordOf(secret, keySecret), createdAt: 1, ...key }))
-  return { id: merchantId, name: 'A', status: 'active', version: 1, rateTier: 'standard', routes: [], keys, ...more }
+  const configured = { version: 1, rateTier: 'standard', routes: [], limits: [], keys } as const
+  return { id: merchantId, name: 'A', status: 'active', ...configured, ...more }
 }
 
 export interface TestEdge {

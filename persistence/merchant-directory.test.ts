@@ -20,7 +20,7 @@ function key(hash: string, more: Partial<ApiKey> = {}): ApiKey {
 }
 
 function merchant(id: string, version: number, keys: readonly ApiKey[] = []): MerchantConfiguration {
-  return { id, name: id, status: 'active', version, rateTier: 'standard', routes: [], keys }
+  return { id, name: id, status: 'active', version, rateTier: 'standard', routes: [], limits: [], keys }
 }
 
 /** Rows as the database has them, and how the next reads of it go. */

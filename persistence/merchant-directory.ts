@@ -41,6 +41,7 @@ export class PollingMerchantDirectory implements MerchantDirectory {
   /** Versions whose rows were unreadable: not asked for again until they change. */
   readonly #unreadable = new Map<string, number>()
   #keys = new Map<string, KeyEntry>()
+  #limited: readonly MerchantConfiguration[] = []
   /** Those that all of this is up to. */
   #versions: ReadonlyMap<string, number> | undefined
   /** Start of the newest poll that succeeded, on the monotonic clock. */
@@ -67,6 +68,11 @@ export class PollingMerchantDirectory implements MerchantDirectory {
   /** In order of id. */
   get all(): readonly MerchantConfiguration[] {
     return [...this.#merchants.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** Those with limits. */
+  get limited(): readonly MerchantConfiguration[] {
+    return this.#limited
   }
 
   findByKeyHash(hash: string): KeyEntry | undefined {
@@ -149,7 +155,10 @@ export class PollingMerchantDirectory implements MerchantDirectory {
       this.#take(row)
       keysChanged = true
     }
-    if (keysChanged) this.#keys = this.#indexKeys()
+    if (keysChanged) {
+      this.#keys = this.#indexKeys()
+      this.#limited = [...this.#merchants.values()].filter(({ limits }) => limits.length > 0)
+    }
     this.#versions = versions
   }
 
@@ -195,6 +204,7 @@ function decodeConfiguration(row: MerchantRow): MerchantConfiguration {
   assert(configuration.id === row.merchant, 'a configuration is its merchant’s', { merchant: row.merchant })
   assert(configuration.version === row.version, 'a row has its configuration’s version', { merchant: row.merchant })
   assert(configuration.status === 'active' || configuration.status === 'suspended', 'a merchant has a known status')
-  assert(Array.isArray(configuration.keys) && Array.isArray(configuration.routes), 'keys and routes are lists')
+  const { keys, routes, limits } = configuration
+  assert([keys, routes, limits].every(Array.isArray), 'keys, routes and limits are lists')
   return configuration
 }

@@ -38,19 +38,19 @@ const advanceText = `
     WHERE c.shard = m.shard AND c.consumer = 'read' AND (SELECT moves FROM every)
   ), shown AS (
     INSERT INTO read.payment (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized,
-      captured, refunded, disputed, review, connection, psp, merchant_reference, data, private)
+      captured, refunded, disputed, review, connection, psp, merchant_reference, data, private, attempted_at)
     SELECT shard, entity, seq, created_at, updated_at, merchant, live <> 0, currency, status, amount, authorized,
-      captured, refunded, disputed, review <> 0, connection, psp, merchant_reference, data, private
+      captured, refunded, disputed, review <> 0, connection, psp, merchant_reference, data, private, nullif(attempted_at, -1)
     FROM unnest($5::int[], $6::bytea[], $7::int[], $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[],
       $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::int[], $20::text[],
-      $21::text[], $22::text[], $23::bytea[], $24::bytea[])
+      $21::text[], $22::text[], $23::bytea[], $24::bytea[], $73::bigint[])
       AS p (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized, captured,
-        refunded, disputed, review, connection, psp, merchant_reference, data, private)
+        refunded, disputed, review, connection, psp, merchant_reference, data, private, attempted_at)
     WHERE (SELECT moves FROM every)
     ON CONFLICT (merchant, live, created_at, entity) DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at,
       status = excluded.status, authorized = excluded.authorized, captured = excluded.captured, refunded = excluded.refunded,
       disputed = excluded.disputed, review = excluded.review, connection = excluded.connection, psp = excluded.psp,
-      data = excluded.data, private = excluded.private
+      data = excluded.data, private = excluded.private, attempted_at = excluded.attempted_at
       WHERE payment.seq < excluded.seq
   ), refunds AS (
     INSERT INTO read.refund (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
@@ -208,6 +208,7 @@ function valuesOf(part: number, advances: readonly ReadAdvance[]): unknown[] {
     ...transferValues(transfers),
     part,
     ...balanceValues(accountSums(transfers)),
+    int8Array(payments.map(({ attemptedAt }) => attemptedAt ?? -1)),
   ]
 }
 

@@ -130,3 +130,29 @@ assert(
   reportLimits.referenceCharactersMax < reportLimits.recordCharactersMax,
   'a reference is refused for its own length before its record is',
 )
+
+/** Counting of accepted payments against merchants' limits per hour and day, in each node. */
+export const velocityLimits = {
+  /** How often nodes tell each other what they accepted. */
+  exchangeMs: 1_000,
+  /**
+   * From reading what was accepted until it is added up with what is counted. Longer than what a message may take that still comes:
+   * a link from which nothing is heard for three seconds is ended.
+   */
+  settleMs: 5_000,
+  /** As long as a living node cannot be heard, its payments are read at most this often. */
+  rereadMs: 10_000,
+  /** After a read that failed. */
+  readRetryMs: 2_000,
+  /** Merchants of one read. */
+  merchantsPerRead: 5_000,
+  /** Counters (merchant, mode and currency) of a node, 4 to 8 kB each; what is beyond is not counted, and so not limited. */
+  countersMax: 10_000,
+  /** Exchanges from one search for counters that nothing is in to the next. */
+  sweepEvery: 300,
+} as const
+
+assert(
+  velocityLimits.exchangeMs + 3_000 < velocityLimits.settleMs,
+  'what was accepted before a read has been told when it is added up',
+)

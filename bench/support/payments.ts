@@ -45,7 +45,8 @@ const merchants: ReadonlyMap<string, MerchantConfiguration> = new Map(
   Array.from({ length: merchantsCount }, (_, index): [string, MerchantConfiguration] => {
     const id = `mer_bench${String(index).padStart(4, '0')}`
     const routes = [{ connection: benchConnection.connection, mode: 'test' }] as const
-    return [id, { id, name: 'Bench', status: 'active', version: 1, rateTier: 'standard', routes, keys: [] }]
+    const configured = { version: 1, rateTier: 'standard', routes, limits: [], keys: [] } as const
+    return [id, { id, name: 'Bench', status: 'active', ...configured }]
   }),
 )
 const merchantIds = [...merchants.keys()]

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -11,13 +9,12 @@ import type { LedgerEntry } from '../../domain/ledger/report.ts'
 import { create, declined, paymentId, says, succeeded, timedOut } from '../../domain/payment/testing/fixtures.ts'
 import { given, nothing } from '../../domain/payment/testing/scenario.ts'
 import type { NoticeEntry } from '../../gateway/operator/deps.ts'
-import { testOperators, type TestOperators, tokens } from '../../gateway/operator/testing.ts'
+import { tokens } from '../../gateway/operator/testing.ts'
 import { idKey, merchantId } from '../../gateway/testing.ts'
-import { systemClock } from '../../runtime/clock.ts'
 import { settingFindings } from './doctor.ts'
 import { ShardVerifier, type VerifiedRow } from './journal-verify.ts'
 import { columnsMax } from './output.ts'
-import { runCli } from './program.ts'
+import { type Clone, cloneIn, uncoloured } from './testing.ts'
 
 const ended: (() => unknown)[] = []
 
@@ -25,52 +22,8 @@ afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end()
 })
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** A clone in which `npm start` runs, as far as the command line can see. */
-interface Clone extends TestOperators {
-  readonly directory: string
-  readonly url: string
-  run(...args: readonly string[]): Promise<Ran>
-  runWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran>
-}
-
-async function clone(role: 'operator' | 'viewer' = 'operator'): Promise<Clone> {
-  const edge = testOperators({}, systemClock)
-  await edge.app.listen({ host: '127.0.0.1', port: 0 })
-  ended.push(() => edge.app.close())
-  const url = `http://127.0.0.1:${(edge.app.server.address() as AddressInfo).port}`
-  const directory = mkdtempSync(join(tmpdir(), 'shardpay-cli-'))
-  ended.push(() => rmSync(directory, { recursive: true, force: true }))
-  mkdirSync(join(directory, '.shardpay'))
-  const operatorTokens = [
-    { role: 'operator', name: 'ops-1', token: tokens[role] },
-    { role: 'approver', name: 'ann', token: tokens.approver },
-  ]
-  const dev = { urls: { operator: url }, operator_tokens: operatorTokens }
-  writeFileSync(join(directory, '.shardpay', 'dev.json'), JSON.stringify(dev))
-  const runWith = (env: Readonly<Record<string, string>>, ...args: readonly string[]) => runIn(directory, env, args)
-  return { ...edge, directory, url, runWith, run: (...args) => runWith({}, ...args) }
-}
-
-async function runIn(directory: string, env: Readonly<Record<string, string>>, args: readonly string[]): Promise<Ran> {
-  let out = ''
-  let err = ''
-  const code = await runCli(args, {
-    ...{ env, directory, clock: systemClock, isTerminal: false },
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-  })
-  return { code, out, err }
-}
-
+const clone = (role?: 'operator' | 'viewer'): Promise<Clone> => cloneIn(ended, role)
 const lines = (text: string): readonly string[] => text.trimEnd().split('\n')
-// oxlint-disable-next-line no-control-regex
-const uncoloured = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, '')
 
 describe('shardpay', () => {
   test('status shows shards, processes and figures, in 100 columns', async () => {
@@ -396,7 +349,7 @@ describe('how it ends', () => {
       journal: ['show', 'verify'],
       recon: ['check'],
       ledger: ['verify', 'balance', 'clearing', 'export', 'close'],
-      merchant: ['list', 'create', 'suspend', 'resume'],
+      merchant: ['list', 'show', 'create', 'limits', 'suspend', 'resume'],
       unknowns: ['list', 'resolve', 'approve', 'reject'],
       compensations: ['list', 'propose', 'approve', 'reject'],
       webhooks: ['list'],

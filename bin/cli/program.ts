@@ -7,8 +7,10 @@ import { actions, drain, move, nodes, pin, shards, status, undrain } from './clu
 import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
 import { doctor } from './doctor.ts'
 import { CliError, type ExitCode, exitCodes } from './errors.ts'
+import { limitNames } from '../../domain/merchant/limits.ts'
 import { showJournal, showPayment, type VerifyOptions, verifyJournal } from './journal-commands.ts'
 import { ledgerCommands } from './ledger-commands.ts'
+import { changeLimits, limitNameOf, limitOf, type LimitOptions, showMerchant } from './limit-commands.ts'
 import {
   addConnection,
   changeConnection,
@@ -278,6 +280,21 @@ function merchantCommands(program: Command, add: Add, contextOf: ContextOf, reas
         changeMerchant(contextOf(command), id, name, options.reason),
       )
   }
+  add(merchant, 'show', 'A merchant, and what limits its payments.', ['merchant show mer_shop'])
+    .argument('<id>')
+    .action((id: string, _options: object, command: Command) => showMerchant(contextOf(command), id))
+  add(merchant, 'limits', 'Limits of payments, per mode and currency: shows them, or changes some.', [
+    'merchant limits mer_shop',
+    'merchant limits mer_shop --mode live --currency EUR --set max_amount=100000 --set hourly_count=500',
+    'merchant limits mer_shop --mode live --currency EUR --clear hourly_count',
+  ])
+    .argument('<id>')
+    .addOption(new Option('--mode <mode>', 'whose payments').choices(['test', 'live']))
+    .option('--currency <currency>', 'whose payments: EUR')
+    .option('--set <limit=value>', `${limitNames.join(', ')}; amounts in minor units; may be repeated`, limitOf, {})
+    .option('--clear <limit>', 'takes a limit away; may be repeated', limitNameOf, [])
+    .addOption(reason())
+    .action((id: string, options: LimitOptions, command: Command) => changeLimits(contextOf(command), id, options))
   const key = merchant.command('key').description('API keys: a secret is shown once, when it is made.')
   add(key, 'add', 'Makes an API key and prints its secret.', [
     'merchant key add mer_shop --mode test --reason "first key"',

@@ -319,6 +319,7 @@ export interface Problem {
     readonly allowed_statuses?: ReadonlyArray<string> | undefined
     readonly amount_available?: number | undefined
     readonly limit?: number | undefined
+    readonly limit_name?: string | undefined
     readonly operation?: string | undefined
     /** The payment as it is; its id alone where nothing more is known. */
     readonly payment?: (Partial<Payment> & Pick<Payment, 'id'>) | undefined

@@ -1,5 +1,6 @@
 /** What an operator can ask of a merchant's actor, and every refusal. A merchant has no PSP facts and no timers. */
 import type { Mode } from '../ids.ts'
+import type { LimitName, LimitValues } from './limits.ts'
 import type { RateTier, RouteRule } from './state.ts'
 
 /** Who asks and why: every change of configuration is auditable from the journal alone. */
@@ -66,6 +67,16 @@ export interface ChangeRateTier extends CommandBase {
   readonly rateTier: RateTier
 }
 
+/** Of one mode and currency: sets some limits, takes others away, leaves the rest as it is. */
+export interface ChangeLimits extends CommandBase {
+  readonly type: 'ChangeLimits'
+  readonly mode: Mode
+  /** Upper case. */
+  readonly currency: string
+  readonly set: LimitValues
+  readonly clear: readonly LimitName[]
+}
+
 export type MerchantCommand =
   | CreateMerchant
   | SuspendMerchant
@@ -74,6 +85,7 @@ export type MerchantCommand =
   | RevokeApiKey
   | ChangeRoutes
   | ChangeRateTier
+  | ChangeLimits
 
 export interface MerchantContext {
   /** Unix milliseconds. */
@@ -94,6 +106,8 @@ export type MerchantRejection =
   /** The key was revoked, which is for ever: issue a new one. */
   | { readonly code: 'api_key_revoked' }
   | { readonly code: 'api_key_limit_reached'; readonly limit: number }
+  /** The first would be greater than the second, which holds for more. */
+  | { readonly code: 'limits_contradictory'; readonly limit: LimitName; readonly above: LimitName }
 
 export type MerchantRejectionCode = MerchantRejection['code']
 

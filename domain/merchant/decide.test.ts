@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { AssertionFailure } from '../../runtime/assert.ts'
 import {
   activeKeysMax,
+  type ChangeLimits,
   type CreateMerchant,
   keysMax,
   type MerchantCommand,
@@ -13,6 +14,7 @@ import {
 import { decide } from './decide.ts'
 import type { MerchantEvent } from './events.ts'
 import { applyDecision } from './evolve.ts'
+import type { LimitName, LimitValues } from './limits.ts'
 import type { ApiKey, MerchantConfiguration } from './state.ts'
 
 const context: MerchantContext = { now: 1_700_000_000_000, epoch: 3 }
@@ -148,6 +150,79 @@ describe('a merchant', () => {
 
   it('never decides a command that names another merchant', () => {
     expect(() => decide(given(createCommand), { ...suspend, merchant: 'mer_2' }, context)).toThrow(AssertionFailure)
+  })
+})
+
+describe('limits', () => {
+  const limits = (set: LimitValues, clear: readonly LimitName[] = [], currency = 'EUR'): ChangeLimits => {
+    return { type: 'ChangeLimits', ...audit, mode: 'live', currency, set, clear }
+  }
+
+  it('are set and taken away one by one, each mode and currency apart; the event has all that hold, and who and why', () => {
+    const state = given(
+      createCommand,
+      limits({ max_amount: 500, hourly_count: 3 }),
+      limits({ daily_count: 9 }, [], 'JPY'),
+    )
+    expect(events(state, limits({ max_amount: 400 }, ['hourly_count']))).toEqual([
+      {
+        ...{ type: 'LimitsChanged', mode: 'live', currency: 'EUR', values: { max_amount: 400 } },
+        ...{ operator: 'ops-7', reason: 'ticket 12' },
+      },
+    ])
+    const changed = given(
+      createCommand,
+      limits({ max_amount: 5 }),
+      limits({ daily_count: 9 }, [], 'JPY'),
+      limits({}, ['max_amount']),
+    )
+    expect(changed?.limits).toEqual([{ mode: 'live', currency: 'JPY', values: { daily_count: 9 } }])
+  })
+
+  it('that are so already, or are not there to be taken away, change nothing', () => {
+    const state = given(createCommand, limits({ max_amount: 500 }))
+    expect(decide(state, limits({ max_amount: 500 }), context).kind).toBe('ignored')
+    expect(decide(state, limits({}, ['daily_count', 'hourly_amount']), context).kind).toBe('ignored')
+  })
+
+  it('may be equal, and are refused where one could never refuse anything beside another', () => {
+    const state = given(createCommand, limits({ hourly_amount: 500, hourly_count: 5 }))
+    expect(decide(state, limits({ max_amount: 500, daily_amount: 500, daily_count: 5 }), context).kind).toBe('accepted')
+    for (const [set, limit, above] of [
+      [{ max_amount: 501 }, 'max_amount', 'hourly_amount'],
+      [{ daily_amount: 499 }, 'hourly_amount', 'daily_amount'],
+      [{ daily_count: 4 }, 'hourly_count', 'daily_count'],
+    ] as const) {
+      expect(rejectionOf(state, limits(set))).toEqual({ code: 'limits_contradictory', limit, above })
+    }
+    // in one change, whatever their order
+    expect(decide(state, limits({ daily_amount: 499, hourly_amount: 400 }), context).kind).toBe('accepted')
+    expect(decide(state, limits({ daily_count: 4 }, ['hourly_count']), context).kind).toBe('accepted')
+  })
+
+  it('are of a merchant that exists, suspended or not', () => {
+    expect(rejectionOf(undefined, limits({ max_amount: 1 }))).toEqual({ code: 'merchant_unknown' })
+    expect(decide(given(createCommand, suspend), limits({ max_amount: 1 }), context).kind).toBe('accepted')
+  })
+
+  it.each<readonly [string, ChangeLimits]>([
+    ['mode', { ...limits({ max_amount: 1 }), mode: 'both' as 'live' }],
+    ['currency', limits({ max_amount: 1 }, [], 'eur')],
+    ['currency', limits({ max_amount: 1 }, [], 'XXQ')],
+    ['set.max_amount', limits({ max_amount: 0 })],
+    ['set.max_amount', limits({ max_amount: -1 })],
+    ['set.hourly_amount', limits({ hourly_amount: 1.5 })],
+    ['set.daily_amount', limits({ daily_amount: 2 ** 53 })],
+    ['set.daily_count', limits({ daily_count: Number.NaN })],
+    ['set.daily_count', limits({ daily_count: '9' as unknown as number })],
+    ['set.weekly_count', limits({ weekly_count: 1 } as LimitValues)],
+    ['set.__proto__', limits(JSON.parse('{"__proto__":1}') as LimitValues)],
+    ['clear', limits({}, ['weekly_count' as 'daily_count'])],
+    ['clear', limits({}, ['daily_count', 'daily_count'])],
+    ['clear', limits({ daily_count: 1 }, ['daily_count'])],
+    ['set', limits({})],
+  ])('with a malformed %s are refused', (param, command) => {
+    expect(rejectionOf(given(createCommand), command)).toEqual({ code: 'parameter_invalid', param })
   })
 })
 

@@ -10,6 +10,7 @@ import type { Decision } from '../decision.ts'
 import {
   type AddApiKey,
   activeKeysMax,
+  type ChangeLimits,
   type ChangeRateTier,
   type ChangeRoutes,
   type CreateMerchant,
@@ -23,6 +24,7 @@ import {
   type SuspendMerchant,
 } from './commands.ts'
 import type { MerchantEvent } from './events.ts'
+import { areSameLimits, changedLimits, contradictionIn, limitsOf } from './limits.ts'
 import type { ApiKey, MerchantConfiguration, RouteRule } from './state.ts'
 import { invalidParam } from './validate.ts'
 
@@ -52,6 +54,8 @@ export function decide(
       return changeRoutes(state, command)
     case 'ChangeRateTier':
       return changeRateTier(state, command)
+    case 'ChangeLimits':
+      return changeLimits(state, command)
     default:
       return unreachable(command)
   }
@@ -109,6 +113,16 @@ function changeRateTier(
 ): MerchantDecision {
   if (state.rateTier === rateTier) return ignored('the rate tier is this one')
   return accepted({ type: 'RateTierChanged', rateTier, operator, reason })
+}
+
+function changeLimits(state: MerchantConfiguration, command: ChangeLimits): MerchantDecision {
+  const { mode, currency, set, clear, operator, reason } = command
+  const before = limitsOf(state.limits, mode, currency)
+  const values = changedLimits(before, set, clear)
+  if (areSameLimits(before, values)) return ignored('the limits are these')
+  const contradiction = contradictionIn(values)
+  if (contradiction !== undefined) return rejected({ code: 'limits_contradictory', ...contradiction })
+  return accepted({ type: 'LimitsChanged', mode, currency, values, operator, reason })
 }
 
 // Field by field: whatever else a caller's object holds (a secret beside its hash) stays out of the journal.

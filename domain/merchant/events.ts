@@ -2,7 +2,9 @@
  * What happened to a merchant's configuration. Permanent: journals hold these by name and field; a field may be added as
  * optional, nothing may be renamed or take on another meaning. When it happened is the row's `at`.
  */
+import type { Mode } from '../ids.ts'
 import type { Audit, NewApiKey } from './commands.ts'
+import type { LimitValues } from './limits.ts'
 import type { RateTier, RouteRule } from './state.ts'
 
 export interface MerchantCreated extends Audit {
@@ -41,6 +43,14 @@ export interface RateTierChanged extends Audit {
   readonly rateTier: RateTier
 }
 
+export interface LimitsChanged extends Audit {
+  readonly type: 'LimitsChanged'
+  readonly mode: Mode
+  readonly currency: string
+  /** All that hold from here on; empty: none. */
+  readonly values: LimitValues
+}
+
 export type MerchantEvent =
   | MerchantCreated
   | MerchantSuspended
@@ -49,3 +59,4 @@ export type MerchantEvent =
   | ApiKeyRevoked
   | RoutesChanged
   | RateTierChanged
+  | LimitsChanged

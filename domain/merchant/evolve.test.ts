@@ -48,6 +48,7 @@ describe('a merchant’s configuration', () => {
       version: 6,
       rateTier: 'high',
       routes,
+      limits: [],
       keys: [{ ...key, createdAt: 1001, revokedAt: 1004 }],
     })
     expect(

@@ -24,7 +24,7 @@ function evolve(state: MerchantConfiguration | undefined, event: MerchantEvent, 
   if (event.type === 'MerchantCreated') {
     assert(state === undefined, 'a merchant is created once')
     const { merchant, name, rateTier, routes } = event
-    return { id: merchant, name, status: 'active', version: meta.seq, rateTier, routes, keys: [] }
+    return { id: merchant, name, status: 'active', version: meta.seq, rateTier, routes, limits: [], keys: [] }
   }
   assert(state !== undefined, 'the first event of a merchant creates it', { type: event.type })
   switch (event.type) {
@@ -47,6 +47,12 @@ function evolve(state: MerchantConfiguration | undefined, event: MerchantEvent, 
       return { ...state, routes: event.routes }
     case 'RateTierChanged':
       return { ...state, rateTier: event.rateTier }
+    case 'LimitsChanged': {
+      const { mode, currency, values } = event
+      const others = state.limits.filter((each) => each.mode !== mode || each.currency !== currency)
+      const isEmpty = Object.keys(values).length === 0
+      return { ...state, limits: isEmpty ? others : [...others, { mode, currency, values }] }
+    }
     default:
       return unreachable(event)
   }

@@ -1,6 +1,7 @@
 /** A merchant actor holds configuration only; totals are folds of the ledger. */
 import type { Mode } from '../ids.ts'
 import type { PaymentMethod } from '../payment/operations.ts'
+import type { PaymentLimits } from './limits.ts'
 
 export interface ApiKey {
   /** Public id of the key, `key_…`. */
@@ -46,5 +47,7 @@ export interface MerchantConfiguration {
   readonly version: number
   readonly rateTier: RateTier
   readonly routes: readonly RouteRule[]
+  /** At most one for each mode and currency; none is empty. */
+  readonly limits: readonly PaymentLimits[]
   readonly keys: readonly ApiKey[]
 }

@@ -5,7 +5,8 @@
 import { unreachable } from '../../runtime/assert.ts'
 import { isKnownCurrency } from '../money/currency.ts'
 import type { PaymentMethod } from '../payment/operations.ts'
-import { type MerchantCommand, type NewApiKey, routesMax, routeWeightMax } from './commands.ts'
+import { type ChangeLimits, type MerchantCommand, type NewApiKey, routesMax, routeWeightMax } from './commands.ts'
+import { isLimitName } from './limits.ts'
 import type { RateTier, RouteRule } from './state.ts'
 
 const merchantIdPattern = /^mer_[0-9A-Za-z_]{1,60}$/
@@ -42,6 +43,8 @@ export function invalidParam(command: MerchantCommand): string | undefined {
       return invalidRoutes(command.routes)
     case 'ChangeRateTier':
       return isRateTier(command.rateTier) ? undefined : 'rate_tier'
+    case 'ChangeLimits':
+      return invalidLimits(command)
     case 'SuspendMerchant':
     case 'ResumeMerchant':
       return undefined
@@ -76,6 +79,17 @@ function invalidRoutes(routes: readonly RouteRule[]): string | undefined {
   if (routes.length > routesMax) return 'routes'
   const wrong = routes.findIndex((route) => !isRoute(route))
   return wrong === -1 ? undefined : `routes[${wrong}]`
+}
+
+function invalidLimits({ mode, currency, set, clear }: ChangeLimits): string | undefined {
+  if (!Object.hasOwn(prefixPatterns, mode)) return 'mode'
+  if (!isKnownCurrency(currency)) return 'currency'
+  const values = Object.entries(set)
+  const wrong = values.find(([name, value]) => !isLimitName(name) || !Number.isSafeInteger(value) || value < 1)
+  if (wrong !== undefined) return `set.${wrong[0]}`
+  if (values.length + clear.length === 0) return 'set'
+  const isClear = isWithoutRepeats(clear) && clear.every((name) => isLimitName(name) && !Object.hasOwn(set, name))
+  return isClear ? undefined : 'clear'
 }
 
 function isRoute(route: RouteRule): boolean {

@@ -1,5 +1,6 @@
 /** What a payment's decider is told beside state and command. Everything that is not in here, it does not know. */
 import type { MerchantConfiguration } from '../merchant/state.ts'
+import type { AcceptedPayments } from '../merchant/velocity.ts'
 import type { ConnectionProfile } from './operations.ts'
 
 export interface PaymentContext {
@@ -10,6 +11,8 @@ export interface PaymentContext {
   readonly epoch: number
   /** Configuration of the command's (or the payment's) merchant as this node knows it. */
   readonly merchant: MerchantConfiguration | undefined
+  /** By currency what was accepted lately of the merchant, in the payment's mode, as this node knows it. */
+  readonly accepted: ReadonlyMap<string, AcceptedPayments>
   /** PSP connections by name. */
   readonly connections: ReadonlyMap<string, ConnectionProfile>
   /** 128 random bits, hexadecimal, for a new attempt's return address. */

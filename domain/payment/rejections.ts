@@ -1,4 +1,5 @@
 /** Every refusal of a merchant's command. The gateway maps each to one HTTP status in one total table. */
+import type { LimitName } from '../merchant/limits.ts'
 import type { PaymentStatus } from './state.ts'
 
 export type PaymentRejection =
@@ -15,6 +16,22 @@ export type PaymentRejection =
   | { readonly code: 'amount_invalid'; readonly param: 'amount' }
   | { readonly code: 'amount_too_small_for_currency'; readonly param: 'amount' }
   | { readonly code: 'currency_unsupported'; readonly param: 'currency' }
+  /** More than a limit of the merchant allows of one payment, or of all within the limit's window. */
+  | {
+      readonly code: 'amount_limit_exceeded'
+      readonly param: 'amount'
+      readonly limit: LimitName
+      readonly max: number
+      readonly currency: string
+    }
+  /** Too much was accepted lately. `retryAt`: Unix milliseconds from when it may be tried again. */
+  | {
+      readonly code: 'velocity_exceeded'
+      readonly limit: LimitName
+      readonly max: number
+      readonly currency: string
+      readonly retryAt: number
+    }
   | { readonly code: 'payment_method_required'; readonly param: 'payment_method' }
   | { readonly code: 'card_number_not_allowed'; readonly param: string }
   | { readonly code: 'merchant_suspended' }

@@ -2,6 +2,9 @@
  * Merchants' commands (PAYMENTS 1.1: rows 1, 2, 11, 14-17, 19). Each checks in the same order: the key first, then whose
  * payment it is, then from cheap to dear. A refusal is a value and leaves the key free.
  */
+import { limitsOf } from '../merchant/limits.ts'
+import type { MerchantConfiguration } from '../merchant/state.ts'
+import { amountRefusal, limitRefusal } from '../merchant/velocity.ts'
 import { amountMinorMax, isKnownCurrency } from '../money/currency.ts'
 import {
   accepted,
@@ -54,6 +57,8 @@ export function create(state: Payment | undefined, command: CreatePayment, conte
   if (command.confirm && command.paymentMethod === undefined) {
     return rejected({ code: 'payment_method_required', param: 'payment_method' })
   }
+  const limited = beyondLimits(merchant, { ...command, mode: request.mode }, command.confirm, context)
+  if (limited !== undefined) return rejected(limited)
   const plan = command.confirm
     ? planAttempt({ ...command, id: context.paymentId, mode: request.mode, attempts: [] }, context)
     : []
@@ -89,6 +94,8 @@ export function confirm(state: Payment | undefined, command: ConfirmPayment, con
     const method = command.paymentMethod ?? payment.paymentMethod
     if (method === undefined) return rejected({ code: 'payment_method_required', param: 'payment_method' })
     if (holdsCardNumber(method)) return rejected({ code: 'card_number_not_allowed', param: 'payment_method' })
+    const limited = beyondLimits(merchant, payment, true, context)
+    if (limited !== undefined) return rejected(limited)
     const plan = planAttempt(
       { ...payment, paymentMethod: method, ...(command.returnUrl !== undefined && { returnUrl: command.returnUrl }) },
       context,
@@ -238,6 +245,27 @@ function onOwnPayment(
 ): PaymentDecision {
   if (state === undefined || !isOf(state, request)) return rejected({ code: 'payment_not_found' })
   return repeated(state, request, operation, context.now) ?? decideOn(state)
+}
+
+/**
+ * The merchant's limits. A payment that is not confirmed yet is not counted, so only its amount is looked at. What was accepted
+ * lately is this node's knowledge at this moment: nothing of it is journaled, and nothing asks again where a decision is replayed.
+ */
+function beyondLimits(
+  { limits }: MerchantConfiguration,
+  { mode, currency, amountMinor }: Pick<Payment, 'mode' | 'currency' | 'amountMinor'>,
+  isConfirmed: boolean,
+  { accepted: lately, now }: PaymentContext,
+): PaymentRejection | undefined {
+  const values = limitsOf(limits, mode, currency)
+  const refusal = isConfirmed
+    ? limitRefusal(values, lately.get(currency), amountMinor, now)
+    : amountRefusal(values, amountMinor)
+  if (refusal === undefined) return undefined
+  const { limit, max, retryAt } = refusal
+  return retryAt === undefined
+    ? { code: 'amount_limit_exceeded', param: 'amount', limit, max, currency }
+    : { code: 'velocity_exceeded', limit, max, currency, retryAt }
 }
 
 /** Where the merchant asked for a connection, it is that which is refused. */

@@ -64,6 +64,11 @@ const operates: readonly Request[] = [
   { method: 'POST', url: '/ops/v1/nodes/node-1/uncordon', payload: { reason } },
   { method: 'PUT', url: '/ops/v1/rebalancing', payload: { on: false, reason } },
   { method: 'POST', url: '/ops/v1/merchants', payload: merchant },
+  {
+    method: 'POST',
+    url: '/ops/v1/merchants/mer_a/limits',
+    payload: { mode: 'live', currency: 'EUR', set: { max_amount: 5 }, reason },
+  },
   { method: 'POST', url: '/ops/v1/merchants/mer_a/suspend', payload: { reason } },
   { method: 'POST', url: '/ops/v1/merchants/mer_a/resume', payload: { reason } },
   { method: 'POST', url: '/ops/v1/merchants/mer_a/keys', payload: { mode: 'test', reason } },
@@ -146,6 +151,7 @@ describe('who may do what', () => {
         '/ops/v1/feed',
         '/ops/v1/feed-ticket',
         '/ops/v1/journal/:entity',
+        '/ops/v1/merchants/:id',
         '/ops/v1/merchants/:id/keys/:key',
         // unknowns.test.ts
         '/ops/v1/unknowns/:operation/resolve',

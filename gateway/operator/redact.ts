@@ -23,7 +23,7 @@ const shown: ReadonlySet<string> = new Set(
     // what PSPs pushed
     'notice references digest occurredAt receivedAt tries ' +
     // merchants, and what operators do
-    'name rateTier keys key keyId prefix scopes operator approver role subject parameters outcome day secretSetting ' +
+    'name rateTier limits values max_amount hourly_amount hourly_count daily_amount daily_count clear keys key keyId prefix scopes operator approver role subject parameters outcome day secretSetting ' +
     'webhookSecretSetting webhookLoginSetting merchantAccount url multicapture settings ' +
     'to from node on shard'
   ).split(' '),

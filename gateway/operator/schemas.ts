@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { routeWeightMax } from '../../domain/merchant/commands.ts'
 import { actionLogLimits } from '../../domain/operator/action-log.ts'
+import { limitNames } from '../../domain/merchant/limits.ts'
 import { connectablePsps } from '../../domain/operator/psp-connections.ts'
 import { allScopes } from '../api-key.ts'
 import { paymentMethodTypes } from '../payment-schema.ts'
@@ -45,6 +46,21 @@ export const CreateMerchantBody = closedObject({
   name: Type.String({ minLength: 1, maxLength: 200 }),
   rate_tier: Type.Optional(oneOf('standard', 'high', 'development')),
   routes: Type.Optional(Type.Array(RouteRuleSchema, { maxItems: 128 })),
+  reason: Reason,
+})
+
+const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }))
+
+/** What is in neither stays as it is. */
+export const ChangeLimitsBody = closedObject({
+  mode: Mode,
+  currency: Type.String({ pattern: '^[A-Za-z]{3}$' }),
+  set: Type.Optional(
+    closedObject({
+      ...{ max_amount: limit, hourly_amount: limit, hourly_count: limit, daily_amount: limit, daily_count: limit },
+    }),
+  ),
+  clear: Type.Optional(Type.Array(oneOf(...limitNames), { maxItems: limitNames.length, uniqueItems: true })),
   reason: Reason,
 })
 

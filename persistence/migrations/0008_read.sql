@@ -34,6 +34,7 @@ INSERT INTO shard_cursor (shard, consumer) SELECT generate_series(0, 1023), 'rea
 CREATE TABLE read.payment (
   created_at bigint NOT NULL CHECK (created_at >= 0),
   updated_at bigint NOT NULL CHECK (updated_at >= created_at),
+  attempted_at bigint CHECK (attempted_at >= created_at),
   amount bigint NOT NULL CHECK (amount > 0),
   authorized bigint NOT NULL CHECK (authorized >= 0),
   captured bigint NOT NULL CHECK (captured >= 0),
@@ -62,6 +63,8 @@ CREATE TABLE read.payment (
 COMMENT ON TABLE read.payment IS 'One row per payment: what lists filter by, and the state they show it from.';
 COMMENT ON COLUMN read.payment.entity IS 'The payment''s entity in the journal; its id is pay_ and the same bytes in base32.';
 COMMENT ON COLUMN read.payment.seq IS 'The payment''s last decision that the row knows.';
+COMMENT ON COLUMN read.payment.attempted_at IS
+  'When its first attempt was planned, which is when it counts for its merchant''s limits; null before.';
 COMMENT ON COLUMN read.payment.authorized IS 'This and the next three are of the attempt that carries the payment.';
 COMMENT ON COLUMN read.payment.captured IS 'What the PSP has taken back is subtracted.';
 COMMENT ON COLUMN read.payment.refunded IS

@@ -157,6 +157,12 @@ const commands: { readonly [Type in AnyCommand['type']]: readonly Extract<AnyCom
     },
   ],
   ChangeRateTier: [{ type: 'ChangeRateTier', ...audit, rateTier: 'standard' }],
+  ChangeLimits: [
+    {
+      ...{ type: 'ChangeLimits', ...audit, mode: 'live', currency: 'EUR' },
+      ...{ set: { max_amount: 5, hourly_count: 2 }, clear: ['daily_amount'] },
+    },
+  ],
 }
 
 /** As it arrives at the other end of a link. */

@@ -28,6 +28,7 @@ const configuration: MerchantConfiguration = {
     { connection: 'first', mode: 'test' },
     { connection: 'second', mode: 'test' },
   ],
+  limits: [],
   keys: [],
 }
 

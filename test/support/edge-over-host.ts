@@ -11,6 +11,7 @@ import { MemoryJournal } from '../../actors/journal-memory.ts'
 import { MemoryDatabase } from '../../actors/memory-database.ts'
 import { createNoticeDelivery } from '../../actors/notice-delivery.ts'
 import { paymentKind } from '../../actors/payment-kind.ts'
+import { Velocity } from '../../actors/velocity.ts'
 import { MemoryPspReferences } from '../../actors/psp-references-memory.ts'
 import type { Envelope, RouteAnswer } from '../../cluster/router.ts'
 import { shardCount } from '../../domain/ids.ts'
@@ -63,6 +64,8 @@ export interface EdgeOverHost {
   readonly journal: MemoryJournal
   readonly psp: ScriptedConnector
   readonly directory: FakeDirectory
+  /** Counts for merchants' limits; nobody tells it of other nodes unless a test does. */
+  readonly velocity: Velocity
   /** What the host complained of. A test that provokes some takes them out; `close` fails where any are left. */
   readonly troubles: unknown[]
   /** A POST where there is a body or a key, else a GET; by merchant A's test key unless `secret` says another. */
@@ -102,6 +105,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
     random: seededRandom(6),
     observer: { handedOver: () => undefined, broken: (_connection, error) => troubles.push(error) },
   })
+  const velocity = new Velocity({ directory, clock })
   const troubles: unknown[] = []
   const host: Host = new Host({
     name,
@@ -111,6 +115,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
         directory,
         connections: new Map([['scripted', psp.profile]]),
         random: seededRandom(7),
+        velocity,
         returnUrlBase: () => 'https://pay.example/v1/return',
       }),
     ],
@@ -166,6 +171,7 @@ export async function edgeOverHost(options: EdgeOverHostOptions = {}): Promise<E
     journal,
     psp,
     directory,
+    velocity,
     troubles,
     settle,
     pass,

@@ -14,7 +14,7 @@ export async function readTables(client: Client, shard: number): Promise<ReadTab
   return {
     cursor: cursors[0]?.position ?? 0,
     payments: await rows<PaymentRow & QueryResultRow>(
-      `${owned}, encode(entity, 'hex') AS entity, seq, created_at AS "createdAt", updated_at AS "updatedAt", status, amount,
+      `${owned}, encode(entity, 'hex') AS entity, seq, created_at AS "createdAt", updated_at AS "updatedAt", attempted_at AS "attemptedAt", status, amount,
         authorized, captured, refunded, disputed, review, connection, psp, merchant_reference AS "merchantReference", data, private`,
       'read.payment',
     ),

@@ -55,6 +55,7 @@ export const merchant: MerchantConfiguration = {
     { connection: 'first', mode: 'test' },
     { connection: 'second', mode: 'test' },
   ],
+  limits: [],
   keys: [],
 }
 
@@ -72,6 +73,7 @@ export function contextAt(now: number, more: Partial<PaymentContext> = {}): Paym
     now,
     epoch: 1,
     merchant,
+    accepted: new Map(),
     connections,
     nonce: 'ab'.repeat(16),
     returnUrlBase: 'https://pay.example/return',

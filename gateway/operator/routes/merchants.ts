@@ -3,12 +3,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { MerchantAnswer } from '../../../domain/merchant/answers.ts'
 import type { MerchantCommand, MerchantRejection } from '../../../domain/merchant/commands.ts'
+import type { LimitName, PaymentLimits } from '../../../domain/merchant/limits.ts'
 import type { ApiKey, MerchantConfiguration, RouteRule } from '../../../domain/merchant/state.ts'
 import { newApiKey } from '../../api-key.ts'
 import { RefusalError } from '../../problem.ts'
 import { act, ask } from '../actions.ts'
 import type { OperatorEdge } from '../deps.ts'
 import {
+  ChangeLimitsBody,
   CreateKeyBody,
   CreateMerchantBody,
   IdParams,
@@ -28,6 +30,17 @@ export function merchantRoutes(app: FastifyInstance, edge: OperatorEdge): void {
     if (edge.directory.stale) throw new RefusalError({ code: 'service_unavailable' })
     return { merchants: edge.directory.all.map(merchantView) }
   })
+
+  app.get<OfMerchant>(
+    '/ops/v1/merchants/:id',
+    { config: { access: 'read' }, schema: { params: IdParams, querystring: NoQuery } },
+    (request) => {
+      if (edge.directory.stale) throw new RefusalError({ code: 'service_unavailable' })
+      const merchant = edge.directory.get(request.params.id)
+      if (merchant === undefined) throw new RefusalError({ code: 'merchant_not_found' })
+      return merchantView(merchant)
+    },
+  )
 
   app.post<{ Body: Static<typeof CreateMerchantBody> }>(
     '/ops/v1/merchants',
@@ -57,6 +70,25 @@ export function merchantRoutes(app: FastifyInstance, edge: OperatorEdge): void {
       },
     )
   }
+
+  app.post<OfMerchant & { Body: Static<typeof ChangeLimitsBody> }>(
+    '/ops/v1/merchants/:id/limits',
+    { config, schema: { params: IdParams, body: ChangeLimitsBody } },
+    async (request) => {
+      const { id } = request.params
+      const { mode, set = {}, clear = [], reason } = request.body
+      const currency = request.body.currency.toUpperCase()
+      const action = {
+        ...{ kind: 'merchant.limits', subject: merchantId(id), reason },
+        parameters: { mode, currency, ...set, ...(clear.length > 0 && { clear: clear.join(' ') }) },
+      }
+      const merchant = await change(edge, request, action, (audit) => ({
+        ...{ type: 'ChangeLimits', merchant: id, mode, currency, set, clear },
+        ...audit,
+      }))
+      return merchantView(merchant)
+    },
+  )
 
   app.post<OfMerchant & { Body: Static<typeof CreateKeyBody> }>(
     '/ops/v1/merchants/:id/keys',
@@ -112,6 +144,10 @@ function refusalOf(rejection: MerchantRejection): RefusalError {
       return new RefusalError({ code: 'merchant_not_found' })
     case 'parameter_invalid':
       return new RefusalError({ code: 'parameter_invalid', param: rejection.param })
+    case 'limits_contradictory': {
+      const { code, limit, above } = rejection
+      return new RefusalError({ code, param: limit, message: `${limit} would be greater than ${above}.` })
+    }
     case 'api_key_limit_reached':
       return new RefusalError({ code: rejection.code, limit: rejection.limit })
     default:
@@ -160,6 +196,10 @@ export interface MerchantView {
   readonly version: number
   readonly rate_tier: string
   readonly routes: readonly object[]
+  /** By mode and currency; null: not limited. */
+  readonly limits: readonly ({ readonly mode: string; readonly currency: string } & Readonly<
+    Record<LimitName, number | null>
+  >)[]
   readonly keys: readonly {
     readonly id: string
     readonly prefix: string
@@ -170,12 +210,18 @@ export interface MerchantView {
   }[]
 }
 
-function merchantView({ id, name, status, version, rateTier, routes, keys }: MerchantConfiguration): MerchantView {
+function merchantView(merchant: MerchantConfiguration): MerchantView {
+  const { id, name, status, version, rateTier, routes, limits, keys } = merchant
   return {
     ...{ id, name, status, version, rate_tier: rateTier },
     routes: routes.map(({ connection, mode, currencies, methods, amountMinorMin, amountMinorMax, weight }) => ({
       ...{ connection, mode, currencies: currencies ?? null, methods: methods ?? null, weight: weight ?? null },
       ...{ amount_min: amountMinorMin ?? null, amount_max: amountMinorMax ?? null },
+    })),
+    limits: limits.toSorted(byModeAndCurrency).map(({ mode, currency, values }) => ({
+      ...{ mode, currency, max_amount: values.max_amount ?? null },
+      ...{ hourly_amount: values.hourly_amount ?? null, hourly_count: values.hourly_count ?? null },
+      ...{ daily_amount: values.daily_amount ?? null, daily_count: values.daily_count ?? null },
     })),
     keys: keys.map((key) => ({
       ...{ id: key.id, prefix: key.prefix, mode: key.mode, scopes: key.scopes },
@@ -183,4 +229,8 @@ function merchantView({ id, name, status, version, rateTier, routes, keys }: Mer
       revoked_at: key.revokedAt === undefined ? null : iso(key.revokedAt),
     })),
   }
+}
+
+function byModeAndCurrency(a: PaymentLimits, b: PaymentLimits): number {
+  return `${a.mode} ${a.currency}` < `${b.mode} ${b.currency}` ? -1 : 1
 }
