@@ -68,7 +68,10 @@ export class Lives {
     const configurations = new Map(
       Array.from({ length: merchants }, (_, rank): [string, MerchantConfiguration] => {
         const id = merchantName(rank)
-        return [id, { id, name: 'Bench', status: 'active', version: 1, rateTier: 'standard', routes, keys: [] }]
+        return [
+          id,
+          { id, name: 'Bench', status: 'active', version: 1, rateTier: 'standard', routes, limits: [], keys: [] },
+        ]
       }),
     )
     this.#random = seededRandom(seed)
