@@ -1,6 +1,7 @@
 /** The lists of the read side: their rows, what orders them, and what they can be filtered by. */
 import { accounts } from '../domain/ledger/chart.ts'
-import type { Conditions, Key, ListShape } from './queries-statement.ts'
+import { assert } from '../runtime/assert.ts'
+import { type Conditions, firstFilterParameter, type Key, type ListShape } from './queries-statement.ts'
 
 export interface ItemFilter {
   readonly createdFrom?: number
@@ -92,6 +93,7 @@ export const entryList: ListShape & { keyOf(row: EntryRow): Key } = {
   keyOf: ({ at, shard, position, n }) => [at, shard, position, n],
 }
 
+const asked = `${firstFilterParameter}::text`
 const accountNames = `unnest('{${accounts.join(',')}}'::text[])`
 
 /** A page of each pair of accounts that the account can be in, and of all these the first; see {@link filterByAccount}. */
@@ -99,15 +101,19 @@ export const accountEntryList: ListShape & { keyOf(row: EntryRow): Key } = {
   ...entryList,
   columns: 't.*',
   around: (page, order, limit) => `
-    SELECT ${entryColumns} FROM ${accountNames} AS one (account) CROSS JOIN ${accountNames} AS other (account)
-    CROSS JOIN LATERAL (VALUES (one.account, other.account), (other.account, one.account)) AS pair (debit, credit)
+    SELECT ${entryColumns} FROM ${accountNames} AS other (account)
+    CROSS JOIN LATERAL (VALUES (${asked}, other.account), (other.account, ${asked})) AS pair (debit, credit)
     CROSS JOIN LATERAL (${page}) t ${order} ${limit}`,
 }
 
 export function filterByAccount(conditions: Conditions, { currency, connection, account }: AccountKey): void {
+  // First: the pairs around the page are made of it.
+  conditions.add((name) => {
+    assert(name === firstFilterParameter, 'an account is the first that entries are filtered by', { name })
+    return '(t.debit, t.credit) = (pair.debit, pair.credit)'
+  }, account)
   conditions.add((name) => `t.currency = ${name}`, currency)
   conditions.add((name) => `t.connection = ${name}`, connection)
-  conditions.add((name) => `one.account = ${name} AND (t.debit, t.credit) = (pair.debit, pair.credit)`, account)
 }
 
 export function filterPayments(conditions: Conditions, filter: PaymentFilter): void {

@@ -49,6 +49,9 @@ export class Conditions {
   }
 }
 
+/** The parameter of the first value that a filter adds: the owner's two come before it. */
+export const firstFilterParameter = '$3'
+
 /** One row more than the page has, so that it is seen whether more follow. */
 export function listStatement(
   shape: ListShape,
