@@ -237,7 +237,7 @@ const transferToItself: TransferRow = {
 const nothingShown = { from: 0, to: 1, payments: [], refunds: [], disputes: [], transfers: [] } as const
 
 /** Compares table by table, rows in any order. */
-function expectTables(found: ReadTables, expected: ReadTables): void {
+export function expectTables(found: ReadTables, expected: ReadTables): void {
   expect(found.cursor).toBe(expected.cursor)
   for (const table of ['payments', 'refunds', 'disputes', 'transfers'] as const) {
     expect(sorted(found[table]), table).toEqual(sorted(expected[table]))
@@ -245,7 +245,7 @@ function expectTables(found: ReadTables, expected: ReadTables): void {
 }
 
 /** By account; those that nothing was booked on are left out. */
-function addedUp(parts: readonly AccountSums[]): Readonly<Record<string, readonly bigint[]>> {
+export function addedUp(parts: readonly AccountSums[]): Readonly<Record<string, readonly bigint[]>> {
   const sums: Record<string, readonly bigint[]> = {}
   for (const { debits, credits, reservedDebits, reservedCredits, ...account } of parts) {
     const { merchant, live, currency, connection, account: name } = account

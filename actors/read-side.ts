@@ -16,38 +16,52 @@
 import { assert } from '../runtime/assert.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { HostLimits, HostObserver } from './host-options.ts'
-import { type Journal, JournalError } from './journal.ts'
+import { type Journal, JournalError, type Ownership } from './journal.ts'
 import { transferRows } from './payment-read-rows.ts'
 import { perDatabase } from './per-database.ts'
 import { Periodic } from './periodic.ts'
 import { type CatchUpOptions, catchUp } from './read-catch-up.ts'
-import type { Heard } from './read-buffer.ts'
+import type { Heard, ReadBuffer } from './read-buffer.ts'
 import type { DisputeRow, ReadAdvance, ReadRows, RefundRow, TransferRow } from './read-rows.ts'
-import type { Shard } from './shard.ts'
+import type { ShardStatus } from './shard.ts'
 
 /** Decisions of one statement; fewer after one that failed, because it may have been too large for its time limit. */
 const decisionsMax = 4_000
 const decisionsMin = 100
 /** Of one shard in a statement. */
 const decisionsOfShardMax = 1_000
-/** Shards of which the journal is read at a time. */
+/** Shards of which the journal is read at a time, where nothing else is said. */
 const readingMax = 8
 
+/** A shard as the read side follows it: its owner's, or one that is folded once more from its first row. */
+export interface FollowedShard {
+  readonly number: number
+  readonly status: ShardStatus
+  readonly ownership: Pick<Ownership, 'epoch'>
+  /** Position of the last row that is to be shown now. */
+  readonly lastDurable: number
+  readonly read: ReadBuffer
+  /** Where the cursor stands; undefined where the shard is not to be followed any more. @throws {JournalError} */
+  readCursor(): Promise<number | undefined>
+}
+
 export interface ReadSideOptions {
-  readonly journal: Journal
+  readonly journal: Pick<Journal, 'databaseOf' | 'load' | 'readTail' | 'advanceRead'>
   readonly clock: Clock
   readonly limits: Pick<HostLimits, 'readFlushMs' | 'readParkedMs'>
   /** Told of each failure, and of each shard that stands still and at which position. */
   readonly observer: Pick<HostObserver, 'trouble'>
   readonly kindOf: CatchUpOptions['kindOf']
+  /** Shards of which the journal is read at a time: some hundred rows of each are in memory. Default: few, beside a node's other work. */
+  readonly readingMax?: number
 }
 
 export class ReadSide {
   readonly #options: ReadSideOptions
   readonly #periodic: Periodic
   /** Shards whose cursor is behind. */
-  readonly #behind = new Set<Shard>()
-  readonly #parked = new Map<Shard, Cancel>()
+  readonly #behind = new Set<FollowedShard>()
+  readonly #parked = new Map<FollowedShard, Cancel>()
   /** Decisions that go into the next statement. */
   #room = decisionsMax
   #stopped = false
@@ -77,9 +91,16 @@ export class ReadSide {
   }
 
   /** The row at this position of the shard's journal is durable. */
-  hear(shard: Shard, position: number, row: Heard): void {
+  hear(shard: FollowedShard, position: number, row: Heard): void {
     if (this.#parked.has(shard)) return
     shard.read.hear(position, row)
+    this.#behind.add(shard)
+    this.#next()
+  }
+
+  /** Nothing is heard of the shard's rows up to its last durable one: they are read from the journal. */
+  follow(shard: FollowedShard): void {
+    if (this.#parked.has(shard) || shard.read.stored >= shard.lastDurable) return
     this.#behind.add(shard)
     this.#next()
   }
@@ -88,7 +109,7 @@ export class ReadSide {
    * Writes what is behind. Resolves when it is stored or could not be stored.
    * @param only of these shards; default: of all.
    */
-  async flush(only: ReadonlySet<Shard> = this.#behind): Promise<void> {
+  async flush(only: ReadonlySet<FollowedShard> = this.#behind): Promise<void> {
     await this.#periodic.now(() => this.#write([...only].filter((shard) => this.#behind.has(shard))))
     if (this.#behind.size > 0) this.#next()
   }
@@ -103,10 +124,10 @@ export class ReadSide {
     if (!this.#stopped) this.#periodic.later(() => void this.flush())
   }
 
-  async #write(asked: readonly Shard[]): Promise<void> {
+  async #write(asked: readonly FollowedShard[]): Promise<void> {
     for (const shard of this.#behind) if (shard.status === 'lost') this.#behind.delete(shard)
     const shards = asked.filter(({ status }) => status === 'open')
-    const missing = new Set(shards.filter(isMissing).slice(0, readingMax))
+    const missing = new Set(shards.filter(isMissing).slice(0, this.#options.readingMax ?? readingMax))
     const { journal } = this.#options
     const { failures } = await perDatabase(
       journal,
@@ -124,7 +145,7 @@ export class ReadSide {
     if (failures.length > 0) throw failures[0]
   }
 
-  async #catchUp(shard: Shard): Promise<void> {
+  async #catchUp(shard: FollowedShard): Promise<void> {
     const { read, number } = shard
     const failure = await catchUp(number, read, this.#options)
     // What came before it is stored first.
@@ -132,11 +153,11 @@ export class ReadSide {
   }
 
   /** Of each shard some decisions, in as many statements as it takes; what a shard has beyond them waits for the next interval. */
-  async #store(shards: readonly Shard[]): Promise<void> {
+  async #store(shards: readonly FollowedShard[]): Promise<void> {
     const waiting = shards.filter(({ read }) => read.heard > read.stored)
     while (waiting.length > 0) {
       const batch: ReadAdvance[] = []
-      const byNumber = new Map<number, Shard>()
+      const byNumber = new Map<number, FollowedShard>()
       for (let room = this.#room; room > 0; ) {
         const shard = waiting.pop()
         if (shard === undefined) break
@@ -150,7 +171,7 @@ export class ReadSide {
     }
   }
 
-  async #send(batch: readonly ReadAdvance[], shards: ReadonlyMap<number, Shard>): Promise<void> {
+  async #send(batch: readonly ReadAdvance[], shards: ReadonlyMap<number, FollowedShard>): Promise<void> {
     if (batch.length === 0) return
     try {
       const refused = new Set(await this.#options.journal.advanceRead(batch))
@@ -171,7 +192,11 @@ export class ReadSide {
   }
 
   /** A row of the batch was refused, and nobody says which: half by half it is found, and everything before it stored. */
-  async #divide(batch: readonly ReadAdvance[], shards: ReadonlyMap<number, Shard>, error: unknown): Promise<void> {
+  async #divide(
+    batch: readonly ReadAdvance[],
+    shards: ReadonlyMap<number, FollowedShard>,
+    error: unknown,
+  ): Promise<void> {
     const half = Math.ceil(batch.length / 2)
     if (batch.length > 1) {
       await this.#send(batch.slice(0, half), shards)
@@ -187,7 +212,7 @@ export class ReadSide {
   }
 
   /** Parks the shard where its first decision cannot be shown; what cannot be shown later is left for later. */
-  #advanceOf(shard: Shard, rows: readonly Heard[]): readonly ReadAdvance[] {
+  #advanceOf(shard: FollowedShard, rows: readonly Heard[]): readonly ReadAdvance[] {
     try {
       return [advanceOf(shard, rows)]
     } catch (error) {
@@ -197,7 +222,7 @@ export class ReadSide {
     }
   }
 
-  #park(shard: Shard, error: unknown): void {
+  #park(shard: FollowedShard, error: unknown): void {
     const { clock, limits, observer } = this.#options
     this.#behind.delete(shard)
     const position = shard.read.stored + 1
@@ -213,19 +238,18 @@ export class ReadSide {
   }
 
   /** Either the shard has another owner, or a commit of ours of unknown outcome moved the cursor: proof tells. */
-  async #resync(shard: Shard): Promise<void> {
-    if (shard.status !== 'open' || !(await shard.prove())) return
-    const [opened] = await this.#options.journal.open([shard.ownership], 0, [])
-    if (opened !== undefined) shard.read.found(opened.readCursor)
+  async #resync(shard: FollowedShard): Promise<void> {
+    const cursor = await shard.readCursor()
+    if (cursor !== undefined) shard.read.found(cursor)
   }
 }
 
 /** Something was not heard, and there is room to read it. */
-function isMissing({ read, lastDurable }: Shard): boolean {
+function isMissing({ read, lastDurable }: FollowedShard): boolean {
   return read.heard < lastDurable && read.heard - read.stored < decisionsOfShardMax
 }
 
-function advanceOf(shard: Shard, rows: readonly Heard[]): ReadAdvance {
+function advanceOf(shard: FollowedShard, rows: readonly Heard[]): ReadAdvance {
   const { stored } = shard.read
   const last = new Map<string, ReadRows>()
   for (const row of rows.toReversed()) {

@@ -109,6 +109,13 @@ export class Shard {
     return false
   }
 
+  /** Where the read side's cursor stands; undefined where nothing is decided in the shard now. @throws {JournalError} */
+  async readCursor(): Promise<number | undefined> {
+    if (this.#status !== 'open' || !(await this.prove())) return undefined
+    const [opened] = await this.#journal.open([this.#ownership], 0, [])
+    return opened?.readCursor
+  }
+
   /** Acquired anew, with the rows after {@link Shard.lastDurable}: callers in doubt are told, everyone goes on. */
   recovered(ownership: Ownership, tail: readonly JournalRow[]): void {
     if (this.#status !== 'uncertain') return

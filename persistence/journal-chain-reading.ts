@@ -45,6 +45,8 @@ export class ProofSnapshot {
         `SET LOCAL transaction_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL jit = off;
         SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL ROLE shardpay_auditor`,
       )
+      // Before the moment is fixed: tables that are swapped in after it would hold nothing yet, as of it (read-next.ts).
+      await client.query('LOCK TABLE ONLY read.payment IN ACCESS SHARE MODE')
     } catch (error) {
       await client.end()
       throw error

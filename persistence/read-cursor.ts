@@ -21,23 +21,27 @@ import { journalError } from './statement-outcome.ts'
 
 export const projectorRole = 'shardpay_projector'
 
+/** `read_next` is being built beside what is read (read-next.ts). A schema's cursor has its name. */
+export type ReadSchema = 'read' | 'read_next'
+
 /** Of every cursor whether it `moves`, else whether it is `done`. Nothing is written unless all move. */
-const advanceText = `
+function advanceTextOf(schema: ReadSchema): string {
+  return `
   WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) AS a (shard, epoch, from_position, to_position)
   ), movable AS MATERIALIZED (
     SELECT c.shard, a.epoch, a.to_position FROM asked a
     JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
-    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = 'read' AND c.position = a.from_position AND c.epoch <= a.epoch
+    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = '${schema}' AND c.position = a.from_position AND c.epoch <= a.epoch
     WHERE EXISTS (SELECT FROM journal j WHERE j.shard = a.shard AND j.position = a.to_position)
     ORDER BY c.shard FOR UPDATE OF c
   ), every AS MATERIALIZED (
     SELECT (SELECT count(*) FROM movable) = (SELECT count(*) FROM asked) AS moves
   ), moved AS (
     UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
-    WHERE c.shard = m.shard AND c.consumer = 'read' AND (SELECT moves FROM every)
+    WHERE c.shard = m.shard AND c.consumer = '${schema}' AND (SELECT moves FROM every)
   ), shown AS (
-    INSERT INTO read.payment (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized,
+    INSERT INTO ${schema}.payment (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized,
       captured, refunded, disputed, review, connection, psp, merchant_reference, data, private, attempted_at)
     SELECT shard, entity, seq, created_at, updated_at, merchant, live <> 0, currency, status, amount, authorized,
       captured, refunded, disputed, review <> 0, connection, psp, merchant_reference, data, private, nullif(attempted_at, -1)
@@ -53,7 +57,7 @@ const advanceText = `
       data = excluded.data, private = excluded.private, attempted_at = excluded.attempted_at
       WHERE payment.seq < excluded.seq
   ), refunds AS (
-    INSERT INTO read.refund (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
+    INSERT INTO ${schema}.refund (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
       reversed, connection)
     SELECT shard, payment, ordinal, created_at, payment_created_at, merchant, live <> 0, currency, amount, status,
       reversed <> 0, connection
@@ -65,7 +69,7 @@ const advanceText = `
       SET amount = excluded.amount, status = excluded.status, reversed = excluded.reversed
       WHERE (refund.amount, refund.status, refund.reversed) IS DISTINCT FROM (excluded.amount, excluded.status, excluded.reversed)
   ), disputes AS (
-    INSERT INTO read.dispute (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
+    INSERT INTO ${schema}.dispute (shard, payment, ordinal, created_at, payment_created_at, merchant, live, currency, amount, status,
       fee, evidence_by)
     SELECT shard, payment, ordinal, created_at, payment_created_at, merchant, live <> 0, currency, amount, status,
       fee, nullif(evidence_by, -1)
@@ -78,7 +82,7 @@ const advanceText = `
       WHERE (dispute.amount, dispute.status, dispute.fee, dispute.evidence_by)
         IS DISTINCT FROM (excluded.amount, excluded.status, excluded.fee, excluded.evidence_by)
   ), posted AS (
-    INSERT INTO read.transfer (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase,
+    INSERT INTO ${schema}.transfer (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase,
       connection, operation)
     SELECT shard, position, n, entity, merchant, live <> 0, currency, posted_at, amount, debit, credit, phase,
       connection, operation
@@ -87,7 +91,7 @@ const advanceText = `
       AS t (shard, position, n, entity, merchant, live, currency, posted_at, amount, debit, credit, phase, connection, operation)
     WHERE (SELECT moves FROM every)
   ), folded AS (
-    INSERT INTO read.balance (part, merchant, live, currency, connection, account, debits, credits, reserved_debits,
+    INSERT INTO ${schema}.balance (part, merchant, live, currency, connection, account, debits, credits, reserved_debits,
       reserved_credits)
     SELECT $63::int, merchant, live <> 0, currency, connection, account, debits::numeric, credits::numeric,
       reserved_debits::numeric, reserved_credits::numeric
@@ -102,10 +106,16 @@ const advanceText = `
   )
   SELECT a.shard, EXISTS (SELECT FROM movable m WHERE m.shard = a.shard) AS moves, EXISTS (
       SELECT FROM shard_cursor c
-      WHERE c.shard = a.shard AND c.consumer = 'read' AND c.position = a.to_position AND c.epoch = a.epoch
+      WHERE c.shard = a.shard AND c.consumer = '${schema}' AND c.position = a.to_position AND c.epoch = a.epoch
         AND a.from_position < a.to_position
     ) AS done
   FROM asked a ORDER BY a.shard`
+}
+
+const advanceTexts: Readonly<Record<ReadSchema, string>> = {
+  read: advanceTextOf('read'),
+  read_next: advanceTextOf('read_next'),
+}
 
 /** Data exceptions, integrity violations, program limits: a row's fault. */
 const rowErrors = ['21', '22', '23', '54']
@@ -128,6 +138,7 @@ export async function advanceReadCursors(
   months: ReadMonths,
   part: number,
   advances: readonly ReadAdvance[],
+  schema: ReadSchema = 'read',
 ): Promise<readonly number[]> {
   assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
   for (const { shard, from, to } of advances) assert(from <= to, 'a cursor moves forward', { shard, from, to })
@@ -135,7 +146,7 @@ export async function advanceReadCursors(
   const leftOut: number[] = []
   let left = advances
   while (left.length > 0) {
-    const asked = await send(pool, part, left).catch((error: unknown) => {
+    const asked = await send(pool, part, left, schema).catch((error: unknown) => {
       months.forget()
       throw error
     })
@@ -147,11 +158,16 @@ export async function advanceReadCursors(
   return leftOut.sort((a, b) => a - b)
 }
 
-async function send(pool: DatabasePool, part: number, advances: readonly ReadAdvance[]): Promise<readonly Asked[]> {
+async function send(
+  pool: DatabasePool,
+  part: number,
+  advances: readonly ReadAdvance[],
+  schema: ReadSchema,
+): Promise<readonly Asked[]> {
   try {
     // By name: planning it takes 5 ms, and there is one way to do it, by the keys (connection.ts leaves no other).
     const values = valuesOf(part, advances)
-    return await pool.query<Asked>({ name: 'advance_read', text: advanceText, values }, rowErrors)
+    return await pool.query<Asked>({ name: `advance_${schema}`, text: advanceTexts[schema], values }, rowErrors)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
     throw journalError('journal_refused', 'a row of the read side was refused', error)

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts'
 import type { DatabasePool } from './database-pool.ts'
+import type { ReadSchema } from './read-cursor.ts'
 
 /** Beside the present one. */
 const monthsAhead = 3
@@ -13,10 +14,12 @@ type Month = number
 
 export class ReadMonths {
   readonly #clock: Pick<Clock, 'now'>
+  readonly #schema: ReadSchema
   #made = new Set<Month>()
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(clock: Pick<Clock, 'now'>, schema: ReadSchema = 'read') {
     this.#clock = clock
+    this.#schema = schema
   }
 
   /**
@@ -32,8 +35,8 @@ export class ReadMonths {
     if (missing.length === 0) return
     const starts = missing.map(startOf)
     await pool.query({
-      text: 'SELECT read.ensure_partitions(s.start, s.start) FROM unnest($1::bigint[]) AS s (start) ORDER BY s.start',
-      values: [starts],
+      text: 'SELECT read.ensure_partitions(s.start, s.start, $2) FROM unnest($1::bigint[]) AS s (start) ORDER BY s.start',
+      values: [starts, this.#schema],
     })
     for (const month of missing) this.#made.add(month)
   }

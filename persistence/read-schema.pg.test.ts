@@ -3,15 +3,29 @@ import { Client, DatabaseError } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../test/support/test-database.ts'
 import { migrate } from './migrate.ts'
+import { ReadNext } from './read-next.ts'
+import { withClient } from './with-client.ts'
 
 const november = Date.UTC(2026, 10, 21)
 
-describe('the read side’s schema', () => {
+async function swapIn(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const next = await ReadNext.create(client, { keepsOld: false })
+    const swapped = await next.swap({ lockMs: 1_000, keepsOld: false, reach: () => Promise.resolve(true) })
+    expect(swapped.kind).toBe('swapped')
+  })
+}
+
+describe.each([
+  ['as migrated', () => Promise.resolve()],
+  ['as a rebuild swaps it in', swapIn],
+])('the read side’s schema, %s', (_name, prepare) => {
   let database: TestDatabase
   let client: Client
 
   beforeAll(async () => {
     database = await createTestDatabase()
+    await prepare(database.url)
     client = new Client({ connectionString: database.url })
     await client.connect()
     await client.query('SELECT read.ensure_partitions($1, $1)', [november])

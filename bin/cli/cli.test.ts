@@ -271,15 +271,14 @@ describe('ledger', () => {
 
   test('proofs read databases and need them named', async () => {
     const { run, runWith } = await clone()
-    for (const command of [
-      ['ledger', 'verify'],
-      ['journal', 'verify', '--against', 'heads.json'],
-    ]) {
-      expect((await run(...command)).code).toBe(2)
+    for (const command of ['ledger verify', 'journal verify --against heads.json', 'projections rebuild']) {
+      expect((await run(...command.split(' '))).code).toBe(2)
     }
     const env = { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' }
-    const away = await runWith(env, 'ledger', 'verify')
-    expect([away.code, away.err.includes('secret')]).toEqual([3, false])
+    for (const command of ['ledger verify', 'projections rebuild']) {
+      const away = await runWith(env, ...command.split(' '))
+      expect([away.code, away.err.includes('secret')]).toEqual([3, false])
+    }
     expect((await runWith(env, 'ledger', 'verify', '1024')).code).toBe(2)
   })
 })
@@ -349,6 +348,7 @@ describe('how it ends', () => {
       journal: ['show', 'verify'],
       recon: ['check'],
       ledger: ['verify', 'balance', 'clearing', 'export', 'close'],
+      projections: ['rebuild'],
       merchant: ['list', 'show', 'create', 'limits', 'suspend', 'resume'],
       unknowns: ['list', 'resolve', 'approve', 'reject'],
       compensations: ['list', 'propose', 'approve', 'reject'],

@@ -68,7 +68,7 @@ async function verifyLedger(context: CommandContext, only: readonly string[]): P
   }
   if (problems.length === 0) return
   throw new CliError(exitCodes.failed, `the ledger and the journal differ at ${problems.length} places`, {
-    fix: 'shardpay journal verify tells whether the journal is whole; then the ledger can be rebuilt from it',
+    fix: 'shardpay journal verify tells whether the journal is whole; then shardpay projections rebuild makes the ledger anew',
   })
 }
 

@@ -22,6 +22,7 @@ import {
   listMerchants,
   revokeKey,
 } from './merchant-commands.ts'
+import { projectionsCommands } from './projections-commands.ts'
 import { OperatorClient } from './operator-client.ts'
 import { reconCommands } from './recon-commands.ts'
 import { type Connection, connectionOf } from './settings.ts'
@@ -173,6 +174,7 @@ function buildProgram(surroundings: Surroundings): Command {
 
   ledgerCommands(program, add, contextOf, reason)
   reconCommands(program, add, contextOf)
+  projectionsCommands(program, add, contextOf)
   unknownCommands(program, add, contextOf, reason)
   compensationCommands(program, add, contextOf, reason)
   merchantCommands(program, add, contextOf, reason)

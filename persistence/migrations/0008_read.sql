@@ -187,7 +187,7 @@ CREATE FUNCTION read.month_start(at bigint) RETURNS timestamp LANGUAGE sql IMMUT
 RETURN date_trunc('month', timestamp 'epoch' + at * interval '1 millisecond');
 COMMENT ON FUNCTION read.month_start IS 'First instant of the month, in UTC, that holds this one.';
 
-CREATE FUNCTION read.ensure_partitions(from_at bigint, to_at bigint) RETURNS integer
+CREATE FUNCTION read.ensure_partitions(from_at bigint, to_at bigint, target name DEFAULT 'read') RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   parent text;
@@ -198,24 +198,27 @@ BEGIN
   IF from_at < 0 OR to_at < from_at OR to_at > 7258118400000 THEN
     RAISE EXCEPTION 'no months from % to %', from_at, to_at USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF target NOT IN ('read', 'read_next') THEN
+    RAISE EXCEPTION 'no partitions are made in %', target USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   month := read.month_start(from_at);
   WHILE month <= read.month_start(to_at) LOOP
     FOREACH parent IN ARRAY ARRAY['payment', 'refund', 'dispute', 'transfer'] LOOP
       part := parent || to_char(month, '_YYYY_MM');
-      CONTINUE WHEN to_regclass('read.' || part) IS NOT NULL;
+      CONTINUE WHEN to_regclass(format('%I.%I', target, part)) IS NOT NULL;
       -- One maker at a time; readers and writers do not wait, neither for this nor for the attaching.
-      EXECUTE format('LOCK TABLE read.%I IN SHARE UPDATE EXCLUSIVE MODE', parent);
-      CONTINUE WHEN to_regclass('read.' || part) IS NOT NULL;
+      EXECUTE format('LOCK TABLE %I.%I IN SHARE UPDATE EXCLUSIVE MODE', target, parent);
+      CONTINUE WHEN to_regclass(format('%I.%I', target, part)) IS NOT NULL;
       EXECUTE format(
-        'CREATE TABLE read.%I (LIKE read.%I INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = %s, '
+        'CREATE TABLE %I.%I (LIKE %I.%I INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = %s, '
         'autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_insert_scale_factor = 0.1, '
         'autovacuum_analyze_threshold = 5000, autovacuum_analyze_scale_factor = 0.1)',
-        part, parent, CASE parent WHEN 'transfer' THEN 100 ELSE 85 END);
+        target, part, target, parent, CASE parent WHEN 'transfer' THEN 100 ELSE 85 END);
       -- Rights are judged by the table that a statement names: nobody has any on a partition.
-      EXECUTE format('REVOKE ALL ON read.%I FROM PUBLIC, CURRENT_USER', part);
-      EXECUTE format('ALTER TABLE read.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+      EXECUTE format('REVOKE ALL ON %I.%I FROM PUBLIC, CURRENT_USER', target, part);
+      EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', target, part);
       EXECUTE format(
-        'ALTER TABLE read.%I ATTACH PARTITION read.%I FOR VALUES FROM (%s) TO (%s)', parent, part,
+        'ALTER TABLE %I.%I ATTACH PARTITION %I.%I FOR VALUES FROM (%s) TO (%s)', target, parent, target, part,
         (extract(epoch FROM month) * 1000)::bigint,
         (extract(epoch FROM month + interval '1 month') * 1000)::bigint);
       made := made + 1;
@@ -227,7 +230,8 @@ END
 $$;
 COMMENT ON FUNCTION read.ensure_partitions IS
   'Makes the partitions of all months between two instants that are not there yet; answers how many. There is no default '
-  'partition, so a row that finds none is refused, and who writes it asks for its month first.';
+  'partition, so a row that finds none is refused, and who writes it asks for its month first. target: read, or read_next while '
+  'a second set of tables is built.';
 REVOKE ALL ON FUNCTION read.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION read.ensure_partitions TO shardpay_projector;
 
