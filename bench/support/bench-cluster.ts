@@ -151,7 +151,7 @@ export class BenchCluster {
   ): Promise<Load & { readonly spent: Spent }> {
     this.#loads += 1
     // a key of digits and separators alone can look like a card number
-    const prefix = `load-${[...String(this.#loads)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}-`
+    const prefix = `load-${String.fromCharCode(97 + Math.trunc(this.#loads / 26), 97 + (this.#loads % 26))}-`
     const before = await this.spent()
     const [load] = await Promise.all([generator.load({ ...options, url: this.gateway.url, prefix }), during?.()])
     const spent = spentBetween(before, await this.spent())
