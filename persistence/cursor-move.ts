@@ -14,7 +14,8 @@
 import { assert } from '../runtime/assert.ts'
 import { int4Array, int8Array } from './binary-arrays.ts'
 
-export type CursorConsumer = 'actors' | 'read'
+/** `read_next` follows for a read side that is being built anew (read-next.ts). */
+export type CursorConsumer = 'actors' | 'read' | 'read_next'
 
 export interface CursorMove {
   readonly shard: number

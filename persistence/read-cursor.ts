@@ -1,19 +1,17 @@
 /**
- * The read side under its cursor: payments, refunds, disputes, transfers and balances of the shards that moved, and their
- * cursors `read`, in one statement. A cursor moves as in cursors.ts: by compare-and-set on its old position, at its owner's
- * epoch, and again to where this epoch has moved it already.
+ * The read side under its cursor: payments, refunds, disputes, transfers and balances of the shards that moved, written with the
+ * move of their cursors `read` (cursor-move.ts).
  *
  * Balances grow by the sums of the transfers of the same statement, so at every instant both add up, and what makes transfers
  * exactly once makes balances so. They are folded over all shards of the statement, into rows of this writer's own `part`: a
- * merchant's payments are spread over all shards, and are one row here. A statement moves all its shards or writes nothing: then those that may not move are left out and it
- * is sent once more. No row of it has to be matched with its shard's cursor: thousands of rows, hundreds of cursors.
+ * merchant's payments are spread over all shards, and are one row here.
  *
  * Sessions are the projector's: by its rights it may not change a transfer, nor remove anything.
  */
 import { DatabaseError } from 'pg'
 import type { AccountSums, DisputeRow, ReadAdvance, RefundRow, TransferRow } from '../actors/read-rows.ts'
-import { assert } from '../runtime/assert.ts'
 import { byteaArray, byteaArrayOfHex, int4Array, int8Array, textArray } from './binary-arrays.ts'
+import { type AskedMove, moveText, moveTogether, moveValues, movedText } from './cursor-move.ts'
 import type { DatabasePool } from './database-pool.ts'
 import { accountSums } from './read-balances.ts'
 import type { ReadMonths } from './read-months.ts'
@@ -24,23 +22,8 @@ export const projectorRole = 'shardpay_projector'
 /** `read_next` is being built beside what is read (read-next.ts). A schema's cursor has its name. */
 export type ReadSchema = 'read' | 'read_next'
 
-/** Of every cursor whether it `moves`, else whether it is `done`. Nothing is written unless all move. */
 function advanceTextOf(schema: ReadSchema): string {
-  return `
-  WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) AS a (shard, epoch, from_position, to_position)
-  ), movable AS MATERIALIZED (
-    SELECT c.shard, a.epoch, a.to_position FROM asked a
-    JOIN shard_owner o ON o.shard = a.shard AND o.epoch = a.epoch
-    JOIN shard_cursor c ON c.shard = a.shard AND c.consumer = '${schema}' AND c.position = a.from_position AND c.epoch <= a.epoch
-    WHERE EXISTS (SELECT FROM journal j WHERE j.shard = a.shard AND j.position = a.to_position)
-    ORDER BY c.shard FOR UPDATE OF c
-  ), every AS MATERIALIZED (
-    SELECT (SELECT count(*) FROM movable) = (SELECT count(*) FROM asked) AS moves
-  ), moved AS (
-    UPDATE shard_cursor c SET position = m.to_position, epoch = m.epoch FROM movable m
-    WHERE c.shard = m.shard AND c.consumer = '${schema}' AND (SELECT moves FROM every)
-  ), shown AS (
+  return `${moveText(schema)}, shown AS (
     INSERT INTO ${schema}.payment (shard, entity, seq, created_at, updated_at, merchant, live, currency, status, amount, authorized,
       captured, refunded, disputed, review, connection, psp, merchant_reference, data, private, attempted_at)
     SELECT shard, entity, seq, created_at, updated_at, merchant, live <> 0, currency, status, amount, authorized,
@@ -103,13 +86,7 @@ function advanceTextOf(schema: ReadSchema): string {
       credits = balance.credits + excluded.credits,
       reserved_debits = balance.reserved_debits + excluded.reserved_debits,
       reserved_credits = balance.reserved_credits + excluded.reserved_credits
-  )
-  SELECT a.shard, EXISTS (SELECT FROM movable m WHERE m.shard = a.shard) AS moves, EXISTS (
-      SELECT FROM shard_cursor c
-      WHERE c.shard = a.shard AND c.consumer = '${schema}' AND c.position = a.to_position AND c.epoch = a.epoch
-        AND a.from_position < a.to_position
-    ) AS done
-  FROM asked a ORDER BY a.shard`
+  )${movedText(schema)}`
 }
 
 const advanceTexts: Readonly<Record<ReadSchema, string>> = {
@@ -119,12 +96,6 @@ const advanceTexts: Readonly<Record<ReadSchema, string>> = {
 
 /** Data exceptions, integrity violations, program limits: a row's fault. */
 const rowErrors = ['21', '22', '23', '54']
-
-interface Asked {
-  readonly shard: number
-  readonly moves: boolean
-  readonly done: boolean
-}
 
 /**
  * @param pool its sessions are the projector's.
@@ -140,22 +111,15 @@ export async function advanceReadCursors(
   advances: readonly ReadAdvance[],
   schema: ReadSchema = 'read',
 ): Promise<readonly number[]> {
-  assert(new Set(advances.map(({ shard }) => shard)).size === advances.length, 'a shard moves once in a call')
-  for (const { shard, from, to } of advances) assert(from <= to, 'a cursor moves forward', { shard, from, to })
   await months.ensure(pool, instantsOf(advances))
-  const leftOut: number[] = []
-  let left = advances
-  while (left.length > 0) {
-    const asked = await send(pool, part, left, schema).catch((error: unknown) => {
+  return moveTogether(advances, async (movable) => {
+    try {
+      return await send(pool, part, movable, schema)
+    } catch (error) {
       months.forget()
       throw error
-    })
-    if (asked.every(({ moves }) => moves)) break
-    leftOut.push(...asked.filter(({ moves, done }) => !moves && !done).map(({ shard }) => shard))
-    const movable = new Set(asked.filter(({ moves }) => moves).map(({ shard }) => shard))
-    left = left.filter(({ shard }) => movable.has(shard))
-  }
-  return leftOut.sort((a, b) => a - b)
+    }
+  })
 }
 
 async function send(
@@ -163,11 +127,10 @@ async function send(
   part: number,
   advances: readonly ReadAdvance[],
   schema: ReadSchema,
-): Promise<readonly Asked[]> {
+): Promise<readonly AskedMove[]> {
   try {
-    // By name: planning it takes 5 ms, and there is one way to do it, by the keys (connection.ts leaves no other).
     const values = valuesOf(part, advances)
-    return await pool.query<Asked>({ name: `advance_${schema}`, text: advanceTexts[schema], values }, rowErrors)
+    return await pool.query<AskedMove>({ name: `advance_${schema}`, text: advanceTexts[schema], values }, rowErrors)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
     throw journalError('journal_refused', 'a row of the read side was refused', error)
@@ -189,10 +152,7 @@ function valuesOf(part: number, advances: readonly ReadAdvance[]): unknown[] {
   const disputes = advances.flatMap((advance) => advance.disputes)
   const transfers = advances.flatMap((advance) => advance.transfers)
   return [
-    int4Array(advances.map(({ shard }) => shard)),
-    int4Array(advances.map(({ epoch }) => epoch)),
-    int8Array(advances.map(({ from }) => from)),
-    int8Array(advances.map(({ to }) => to)),
+    ...moveValues(advances),
     int4Array(payments.map(({ shard }) => shard)),
     byteaArrayOfHex(payments.map(({ entity }) => entity)),
     int4Array(payments.map(({ seq }) => seq)),
