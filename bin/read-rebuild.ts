@@ -16,6 +16,7 @@ import type { JournalDatabase } from '../persistence/journal-databases.ts'
 import { readPositions } from '../persistence/ledger-reading.ts'
 import { ReadNext, type ShardCursors, type ShardLag } from '../persistence/read-next.ts'
 import { type ReadDifference, readDifferences } from '../persistence/read-next-differences.ts'
+import { describe } from '../persistence/statement-outcome.ts'
 import { withClient } from '../persistence/with-client.ts'
 import { type BuildTarget, type ParkedShard, ReadBuilder } from './read-builder.ts'
 import { RebuildFailure } from './read-rebuild-failure.ts'
@@ -71,8 +72,8 @@ export interface RebuildReport {
   /** Decisions that cannot be stored; where there are some, nothing was swapped. */
   readonly parked: readonly ParkedShard[]
   readonly hadLeftovers: boolean
-  /** What is needed no more could not be removed: the next rebuild does it. */
-  readonly leavesTables: boolean
+  /** Why tables that are needed no more could not be removed, where they could not: the next rebuild does it. */
+  readonly leftBehind: string | null
   /** How long readers and projectors had to wait, at most; null where nothing was swapped. */
   readonly heldMs: number | null
   /** Of a dry run: as the live tables differ, and at how many shards and tables in all. */
@@ -90,7 +91,7 @@ export async function rebuildReadSide(options: RebuildOptions): Promise<RebuildR
     const lost = new AbortController()
     client.once('error', (error) => lost.abort(error))
     const next = await ReadNext.create(client, options)
-    let report: Omit<RebuildReport, 'leavesTables'>
+    let report: Omit<RebuildReport, 'leftBehind'>
     try {
       report = await new Rebuild(next, options, lost.signal).run()
     } catch (error) {
@@ -98,11 +99,8 @@ export async function rebuildReadSide(options: RebuildOptions): Promise<RebuildR
       await next.drop().catch(() => undefined)
       throw error
     }
-    const leavesTables = await next.drop().then(
-      () => false,
-      () => true,
-    )
-    return { ...report, leavesTables }
+    const leftBehind = await next.drop().then(() => null, describe)
+    return { ...report, leftBehind }
   })
 }
 
@@ -130,7 +128,7 @@ class Rebuild {
     })
   }
 
-  async run(): Promise<Omit<RebuildReport, 'leavesTables'>> {
+  async run(): Promise<Omit<RebuildReport, 'leftBehind'>> {
     try {
       const parked = await this.#build()
       const { shards } = this.#scope()

@@ -185,9 +185,14 @@ export class ReadNext {
 
   /** Everything of a rebuild but the live tables, and what is kept. */
   async drop(): Promise<void> {
-    await this.#client.query(
-      `DROP SCHEMA IF EXISTS read_next, ${replacedSchema} CASCADE; DELETE FROM shard_cursor WHERE consumer = 'read_next'`,
-    )
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#client.query(dropText)
+        return
+      } catch (error) {
+        if (tries >= dropTriesMax || !(error instanceof DatabaseError && isLockFailure(error))) throw error
+      }
+    }
   }
 
   async #compareDefinitions(): Promise<void> {
@@ -283,6 +288,18 @@ const monthsCall = `
     SELECT DISTINCT (extract(epoch FROM to_date(right(relname, 7), 'YYYY_MM')) * 1000)::bigint AS start FROM pg_class
     WHERE relnamespace = 'read'::regnamespace AND relispartition AND relkind = 'r'
   ) m ORDER BY m.start`
+
+/** Statements that waited for the tables while they were swapped lock them once more before they see it: in their order. */
+const dropText = `DO $$
+  BEGIN
+    IF to_regnamespace('${replacedSchema}') IS NOT NULL THEN
+      LOCK TABLE ${names.map((name) => `${replacedSchema}.${name}`).join(', ')} IN ACCESS EXCLUSIVE MODE;
+    END IF;
+    DROP SCHEMA IF EXISTS read_next, ${replacedSchema} CASCADE;
+    DELETE FROM shard_cursor WHERE consumer = 'read_next';
+  END $$`
+/** Who locks them otherwise may meet it halfway, and is gone the next time. */
+const dropTriesMax = 5
 
 /** Of all tables of a schema, with their partitions: publications and functions belong to the schema and stay. */
 function moveText(from: string, to: string): string {

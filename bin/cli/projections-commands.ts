@@ -109,7 +109,9 @@ function textOf({ first, last }: JournalDatabase, report: RebuildReport, isDryRu
   if (heldMs !== null) lines.push(`swapped: reads waited for ${heldMs.toFixed(0)} ms`)
   else if (parked.length > 0) lines.push('nothing was swapped')
   else if (isDryRun && differenceCount + behind.length === 0) lines.push('the live tables are what the journal says')
-  if (report.leavesTables) lines.push('tables that are needed no more could not be removed: the next rebuild does it')
+  if (report.leftBehind !== null) {
+    lines.push(`tables that are needed no more could not be removed (${report.leftBehind}): the next rebuild does it`)
+  }
   return lines.map((line) => `${line}\n`).join('')
 }
 
@@ -133,7 +135,7 @@ function jsonOf({ first, last, ...report }: RebuildReport & JournalDatabase): ob
   return {
     ...{ first, last, rows, seconds, rows_per_second: Math.round(rows / Math.max(seconds, 0.001)) },
     ...{ swapped: report.heldMs !== null, held_ms: report.heldMs, had_leftovers: report.hadLeftovers },
-    leaves_tables: report.leavesTables,
+    left_behind: report.leftBehind,
     parked: parked.map(({ reason, ...where }) => ({ ...where, reason: maskSecrets(reason) })),
     ...{ behind, differences, difference_count: report.differenceCount },
   }
