@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  actionRequired,
   capture,
   create,
   dispute,
@@ -61,6 +62,15 @@ describe('a payment’s row', () => {
     expect(shown).toMatchObject({ requests: [], seenFacts: [], attempts: [{ nonce: '' }] })
     expect(row.data.includes(state.attempts[0]?.nonce ?? '')).toBe(false)
     expect(row.data.includes(Buffer.from(state.attempts[0]?.nonce ?? '', 'hex'))).toBe(false)
+  })
+
+  test('says when its first attempt was planned, which a shopper’s return does not change', () => {
+    const attempt = idOf(pending, 'att')
+    const acting = given(pending, says(attempt, actionRequired))
+    const nonce = payment(acting).attempts[0]?.nonce ?? ''
+    const returned = given(later(acting, minute), { type: 'CompleteAction', attemptId: attempt, nonce })
+    const shown = [pending, acting, returned, given(returned, says(attempt, succeeded()))]
+    expect(shown.map((scenario) => rowsOf(scenario).payment.attemptedAt)).toEqual(shown.map(() => startedAt))
   })
 
   test('holds only texts that a database takes', () => {

@@ -20,13 +20,14 @@ export function paymentReadRows(
   const parts = snapshot(shownState(state))
   const { authorized, captured, refunded, disputed } = amounts(state)
   const attempt = latestAttempt(state)
+  const [first] = state.attempts
   const { merchant, currency } = state
   const owned = { shard, merchant, live: state.mode === 'live', currency }
   const payment: PaymentRow = {
     ...owned,
     ...{ entity, seq: state.seq, createdAt: state.createdAt, updatedAt: state.updatedAt },
     ...{ status: statusOf(state), amount: state.amountMinor, authorized, captured, refunded, disputed },
-    attemptedAt: state.attempts[0]?.plannedAt ?? null,
+    attemptedAt: first?.beganAt ?? first?.plannedAt ?? null,
     review: state.review,
     connection: attempt?.connection ?? null,
     psp: attempt?.psp ?? null,

@@ -90,6 +90,7 @@ export function evolve(state: Payment | undefined, event: PaymentEvent, meta: Ro
         status: 'planned',
         step: 'complete',
         returns: (attempt.returns ?? 0) + 1,
+        beganAt: attempt.beganAt ?? attempt.plannedAt,
         plannedAt: meta.at,
         plannedEpoch: meta.epoch,
         notAfter: meta.at + (attempt.notAfter - attempt.plannedAt),

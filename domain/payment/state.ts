@@ -131,6 +131,8 @@ export interface Attempt extends OperationBase {
   readonly actionBy?: number
   /** `complete` once the shopper came back: the second step of the same operation is on its way. */
   readonly step: 'authorize' | 'complete'
+  /** When it was planned first, where the shopper's return has planned it anew since. */
+  readonly beganAt?: number
   /** How often the shopper came back; absent: never. Each time is a request of its own. */
   readonly returns?: number
   /** Minor units of this authorization that were given back: voided, expired or released. */

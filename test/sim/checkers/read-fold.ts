@@ -19,6 +19,8 @@ interface Told {
   readonly createdAt: number
   updatedAt: number
   reference: unknown
+  /** When the first attempt was planned. */
+  attemptedAt: number | undefined
   /** Of the attempt that was planned last. */
   connection: unknown
   psp: unknown
@@ -66,12 +68,12 @@ export class ReadFold {
 
   payments(): Members[] {
     return [...this.#payments.values()].map((told) => {
-      const { entity, life, createdAt, updatedAt, reference, connection, psp } = told
+      const { entity, life, createdAt, updatedAt, attemptedAt, reference, connection, psp } = told
       const { status, authorized, captured, refunded } = life.view()
       return {
         ...ownerOf(life),
         ...{ entity, createdAt, updatedAt, status, authorized, captured, refunded, disputed: disputed(told) },
-        ...{ seq: life.seq, amount: life.amountMinor, review: life.review },
+        ...{ seq: life.seq, amount: life.amountMinor, review: life.review, attemptedAt: attemptedAt ?? null },
         ...{ connection: connection ?? null, psp: psp ?? null, merchantReference: reference ?? null },
       }
     })
@@ -116,7 +118,7 @@ export class ReadFold {
           detail,
         })),
       )
-      const unknown = { reference: undefined, connection: undefined, psp: undefined }
+      const unknown = { reference: undefined, attemptedAt: undefined, connection: undefined, psp: undefined }
       told = { entity, life, createdAt: at, updatedAt: at, ...unknown, connections: new Map(), disputes: new Map() }
       this.#payments.set(entity, told)
     }
@@ -184,6 +186,7 @@ function note(told: Told, event: DecodedEvent, at: number): void {
   if (terms === undefined) return
   told.connections.set(String(event['operationId']), terms['connection'])
   if (event.type !== 'AttemptPlanned') return
+  told.attemptedAt ??= at
   told.connection = terms['connection']
   told.psp = terms['psp']
 }
