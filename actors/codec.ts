@@ -117,6 +117,38 @@ export function decodeState<State>(data: Buffer): State {
   return state as State
 }
 
+/** Several states of one entity: the last, and earlier ones by sequence, as a list of pairs. */
+export function encodeStates(state: object, earlier: ReadonlyMap<number, object>): Buffer {
+  const map = new Map<string, unknown>([
+    ['v', schemaVersion],
+    ['s', shorten(state)],
+  ])
+  if (earlier.size > 0)
+    map.set(
+      'a',
+      [...earlier].map(([seq, each]) => [seq, shorten(each)]),
+    )
+  return packr.pack(map)
+}
+
+export interface DecodedStates {
+  readonly state: object
+  readonly earlier: ReadonlyMap<number, object>
+}
+
+export function decodeStates(data: Buffer): DecodedStates {
+  let state: unknown
+  let earlier: unknown = []
+  readVersioned(data, (key, reader) => {
+    const value = reader.value()
+    if (key === 's') state = value
+    else if (key === 'a') earlier = value
+  })
+  assert(typeof state === 'object' && state !== null, 'there is a last state')
+  assert(Array.isArray(earlier), 'earlier states are a list')
+  return { state, earlier: new Map(earlier as readonly [number, object][]) }
+}
+
 /** @param member reads the value of each member but the version. */
 function readVersioned(bytes: Buffer, member: (key: string, reader: WordReader) => void): void {
   const reader = new WordReader(bytes)

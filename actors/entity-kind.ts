@@ -154,6 +154,18 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
   inUse(): Answer
   snapshot(state: State): SnapshotParts
   restore(parts: SnapshotParts): State
+  /** Absent where entities of this kind keep their rows for ever. */
+  readonly archiving?: Archiving<State, Answer>
+}
+
+/** What must be known of a kind whose closed entities' rows may leave the database (archived.ts). */
+export interface Archiving<State, Answer> {
+  /** Nothing of it is open, and nobody waits for anything. */
+  isArchivable(state: State): boolean
+  /** Sequences, but for the last, whose states answer requests that may still be repeated at `now` (unix ms). */
+  answeredSequences(state: State, now: number): readonly number[]
+  /** To a query for history whose rows were archived. */
+  historyArchived(): Answer
 }
 
 /**
@@ -161,3 +173,6 @@ export interface EntityKind<State, Command, Event extends object, Rejection, Eff
  * kind only what came from the same kind. Every kind is one, because methods are compared both ways.
  */
 export type AnyKind = EntityKind<unknown, unknown, object, unknown, unknown, unknown>
+
+/** Of a kind what folds its decisions: all that whoever reads its journal needs. */
+export type StatesOf = Pick<AnyKind, 'apply' | 'sequence' | 'snapshot' | 'restore' | 'archiving'>

@@ -480,8 +480,8 @@ export class Entity {
       this.#services.loaded(this)
       return
     }
-    this.snapshotSeq = stored.snapshot?.seq ?? 0
-    this.lastEpoch = stored.rows.at(-1)?.epoch ?? stored.snapshot?.epoch ?? 0
+    this.snapshotSeq = (stored.snapshot ?? stored.archived)?.seq ?? 0
+    this.lastEpoch = (stored.rows.at(-1) ?? stored.snapshot ?? stored.archived)?.epoch ?? 0
     this.bytes = stored.rows.reduce((sum, row) => sum + row.data.length + (row.private?.length ?? 0), 0)
     if (this.#durable === undefined) this.timerRowsStored = false
     this.#mode = 'active'

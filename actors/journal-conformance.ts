@@ -3,6 +3,7 @@
  * A harness is one fresh database; its nodes are journals over it, whose connection the suite can trouble.
  */
 import { afterEach, beforeEach, describe } from 'vitest'
+import { describeArchive } from './archive-conformance.ts'
 import { describeAppends } from './append-conformance.ts'
 import type { JournalContext, JournalHarness } from './journal-testing.ts'
 import { describeOwnership } from './ownership-conformance.ts'
@@ -50,5 +51,6 @@ export function describeJournal(
     describeAppends(context)
     describeReads(context)
     describeReadSide(context, kills)
+    describeArchive(context)
   })
 }

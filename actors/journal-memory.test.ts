@@ -35,7 +35,7 @@ function memoryHarness(): JournalHarness {
       }
     },
     async rows(shard) {
-      return database.shard(shard).rows
+      return database.tail(shard, 0)
     },
     async merchants() {
       return new Map([...database.merchants].map(([merchant, { version }]) => [merchant, version]))
@@ -58,6 +58,12 @@ function memoryHarness(): JournalHarness {
     },
     async balances() {
       return Array.from({ length: shardCount }, (_, shard) => [...database.shard(shard).read.balances.values()]).flat()
+    },
+    async archive(record) {
+      return database.archive(record)
+    },
+    async restore(key) {
+      database.restoreArchived(key)
     },
     async loseRowsAfter(shard, position) {
       database.loseRowsAfter(shard, position)

@@ -437,7 +437,7 @@ export class MemoryJournal implements Journal {
   }
 
   readTail(shard: number, position: number, limit: number): Promise<readonly JournalRow[]> {
-    return this.#statement(() => this.#database.shard(shard).rows.slice(position, position + limit))
+    return this.#statement(() => this.#database.tail(shard, position, limit))
   }
 
   saveSnapshots(snapshots: readonly SnapshotRecord[]): Promise<void> {

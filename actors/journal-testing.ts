@@ -2,7 +2,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
   AppendOutcome,
+  ArchivedRecord,
   DecisionRecord,
+  EntityKey,
   Journal,
   JournalRow,
   NoticeRow,
@@ -43,6 +45,10 @@ export interface JournalHarness {
   readTables(shard: number): Promise<ReadTables>
   /** Of all shards, in parts that are to be added up. */
   balances(): Promise<readonly AccountSums[]>
+  /** Moves an entity's rows out of the journal; false where they stay. */
+  archive(record: ArchivedRecord): Promise<boolean>
+  /** Puts them back. */
+  restore(key: EntityKey): Promise<void>
   /** The database fails over to a state without these rows. */
   loseRowsAfter(shard: number, position: number): Promise<void>
   /** Somebody takes the shard at this instant and writes nothing yet. */

@@ -81,8 +81,16 @@ export interface SnapshotRecord extends EntityKey {
   readonly private: Buffer | null
 }
 
+/**
+ * What stands in for an entity's rows that were moved to an archive: rows up to and including `seq` are not in the journal any
+ * more. Its bytes are those of archived.ts; `epoch` is that of the row at `seq`.
+ */
+export interface ArchivedRecord extends SnapshotRecord {}
+
 /** An entity as stored: its newest valid snapshot, if any, and all rows after it in order of `seq`. */
 export interface StoredEntity {
+  /** Where rows were archived: there are none up to its sequence, and no snapshot is older. */
+  readonly archived: ArchivedRecord | undefined
   readonly snapshot: SnapshotRecord | undefined
   readonly rows: readonly JournalRow[]
 }
@@ -184,6 +192,7 @@ export interface Journal {
   append(ownership: Ownership, append: Append): void
   /**
    * Rows of an entity with its newest valid snapshot; calls within one turn are one query. Rejects with {@link JournalError}.
+   * As of one moment: while an entity is archived or restored, either its rows come back or what stands in for them.
    * @param upTo only a snapshot at or before this sequence is used; all rows after that snapshot come back.
    */
   load(key: EntityKey, upTo?: number): Promise<StoredEntity>

@@ -11,6 +11,7 @@ import type { Incarnation } from '../cluster/member.ts'
 import type { ShardOwner } from '../cluster/owners.ts'
 import type { Cancel } from '../runtime/clock.ts'
 import {
+  type ArchivedRecord,
   type CursorAdvance,
   type DecisionRecord,
   type EntityKey,
@@ -36,6 +37,8 @@ export interface MemoryShard {
   /** Entity → indexes into `rows`, in order of seq. */
   entities: Map<string, number[]>
   snapshots: Map<string, SnapshotRecord[]>
+  /** Entity → what stands in for its rows up to a sequence: they stay in `rows`, and nobody is shown them. */
+  archived: Map<string, ArchivedRecord>
   /** Entity → its rows. */
   timers: Map<string, readonly TimerRow[]>
   cursor: MemoryCursor
@@ -124,6 +127,7 @@ export class MemoryDatabase {
         rows: [],
         entities: new Map(),
         snapshots: new Map(),
+        archived: new Map(),
         timers: new Map(),
         cursor: { position: 0, epoch: 0 },
         readCursor: { position: 0, epoch: 0 },
@@ -215,12 +219,43 @@ export class MemoryDatabase {
 
   load({ shard: number, entity }: EntityKey, upTo: number): StoredEntity {
     const shard = this.shard(number)
-    const rows = (shard.entities.get(entity) ?? []).flatMap((index) => shard.rows[index] ?? [])
+    const archived = shard.archived.get(entity)
+    const rows = (shard.entities.get(entity) ?? [])
+      .flatMap((index) => shard.rows[index] ?? [])
+      .filter(({ seq }) => seq > (archived?.seq ?? 0))
     const snapshot = (shard.snapshots.get(entity) ?? [])
       .filter(({ seq, epoch }) => seq <= upTo && rows.some((row) => row.seq === seq && row.epoch === epoch))
       .toSorted((a, b) => a.seq - b.seq)
       .at(-1)
-    return { snapshot, rows: rows.filter((row) => row.seq > (snapshot?.seq ?? 0)) }
+    return { archived, snapshot, rows: rows.filter((row) => row.seq > (snapshot?.seq ?? 0)) }
+  }
+
+  /** Rows after `position` that are shown, in order, at most `limit`. */
+  tail(number: number, position: number, limit = Number.MAX_SAFE_INTEGER): readonly JournalRow[] {
+    const { rows, archived } = this.shard(number)
+    if (archived.size === 0) return rows.slice(position, position + limit)
+    const shown = rows.slice(position).filter(({ entity, seq }) => seq > (archived.get(entity)?.seq ?? 0))
+    return shown.slice(0, limit)
+  }
+
+  /**
+   * Lets a record stand in for an entity's rows up to its sequence; false, and nothing is done, where that is not the last
+   * one's, one is not below every cursor, the entity has timers, or is archived already.
+   */
+  archive(record: ArchivedRecord): boolean {
+    const shard = this.shard(record.shard)
+    const rows = (shard.entities.get(record.entity) ?? []).flatMap((index) => shard.rows[index] ?? [])
+    const below = Math.min(shard.cursor.position, shard.readCursor.position)
+    const last = rows.at(-1)
+    if (last?.seq !== record.seq || last.epoch !== record.epoch || last.position >= below) return false
+    if ((shard.timers.get(record.entity) ?? []).length > 0 || shard.archived.has(record.entity)) return false
+    shard.archived.set(record.entity, record)
+    return true
+  }
+
+  /** Shows the rows again. */
+  restoreArchived({ shard, entity }: EntityKey): void {
+    this.shard(shard).archived.delete(entity)
   }
 
   saveSnapshot(snapshot: SnapshotRecord): void {
@@ -388,6 +423,7 @@ function copyShards(shards: ReadonlyMap<number, MemoryShard>): Map<number, Memor
         rows: [...shard.rows],
         entities: new Map([...shard.entities].map(([entity, indexes]) => [entity, [...indexes]])),
         snapshots: new Map(shard.snapshots),
+        archived: new Map(shard.archived),
         timers: new Map(shard.timers),
         cursor: shard.cursor,
         readCursor: shard.readCursor,

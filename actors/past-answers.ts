@@ -1,6 +1,6 @@
 /**
  * Answers that are made from an entity's rows instead of its state: what it was at an earlier decision, or all that became
- * of it. Rows are durable, so nothing here waits for the journal; what cannot be read is said, never guessed.
+ * of it. Rows are durable, so nothing here waits for the journal; what cannot be read, or was archived, is said, never guessed.
  */
 import type { RequestRecord } from '../domain/decision.ts'
 import type { Ask } from './ask.ts'
@@ -26,7 +26,11 @@ export function answerHistory(entity: Entity, services: EntityServices, ask: Ask
   const { kind, state } = entity
   const last = state === undefined ? 0 : kind.sequence(state)
   // Up to 0: no snapshot stands in for rows.
-  fromRows(entity, services, ask, 0, (stored) => kind.answerHistory?.(foldHistory(kind, stored, last), ask.command))
+  fromRows(entity, services, ask, 0, (stored) =>
+    stored.archived === undefined
+      ? kind.answerHistory?.(foldHistory(kind, stored, last), ask.command)
+      : kind.archiving?.historyArchived(),
+  )
 }
 
 function fromRows(

@@ -3,6 +3,7 @@ import type { RequestRecord } from '../domain/decision.ts'
 import { paymentIdOfEntity } from '../domain/ids.ts'
 import { transfersOf } from '../domain/ledger/posting.ts'
 import type { MerchantDirectory } from '../domain/merchant/directory.ts'
+import { answeredSequences, isArchivable } from '../domain/payment/archiving.ts'
 import type { PaymentAnswer, PaymentHistoryAnswer } from '../domain/payment/answers.ts'
 import type { MerchantRequest, PaymentCommand, PaymentQuery, TimerKind } from '../domain/payment/commands.ts'
 import { decide } from '../domain/payment/decide.ts'
@@ -79,11 +80,35 @@ function pspReferencesOf(state: Payment): readonly PspReference[] {
   return references
 }
 
+/** How payments' decisions are folded, and what stays of them. */
+export const paymentStates = {
+  apply: applyDecision,
+  sequence: (state) => state.seq,
+  snapshot(state) {
+    const { paymentMethod, customer, description, returnUrl, redirectResult, ...open } = state
+    const hidden = {
+      ...(paymentMethod !== undefined && { paymentMethod }),
+      ...(customer !== undefined && { customer }),
+      ...(description !== undefined && { description }),
+      ...(returnUrl !== undefined && { returnUrl }),
+      ...(redirectResult !== undefined && { redirectResult }),
+    }
+    return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
+  },
+  restore: restorePayment,
+  archiving: {
+    isArchivable,
+    answeredSequences,
+    historyArchived: () => ({ kind: 'rejected', rejection: { code: 'payment_events_archived' } }),
+  },
+} satisfies Pick<PaymentKind, 'apply' | 'sequence' | 'snapshot' | 'restore' | 'archiving'>
+
 export function paymentKind(options: PaymentKindOptions): PaymentKind {
   const { directory, connections, random, velocity } = options
   const nothingAccepted = new Map<string, never>()
   const acceptedOf = ({ merchant, mode }: MerchantRequest) => velocity?.acceptedOf(merchant, mode) ?? nothingAccepted
   return {
+    ...paymentStates,
     name: 'payment',
     openTimerKinds: ['call_deadline', 'inquiry'] satisfies TimerKind[],
     commandType: (command) => snakeCase(command.type),
@@ -112,7 +137,6 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
       const { merchant, mode, currency, amountMinor } = after
       return isFirst ? velocity?.count({ merchant, mode, currency, amountMinor, at: first.plannedAt }) : undefined
     },
-    apply: applyDecision,
     transfers: transfersOf,
     effects: effectsOf,
     timers: timersOf,
@@ -129,9 +153,8 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     },
     projection: (state) => ({ pspReferences: pspReferencesOf(state) }),
     readRows(address, state) {
-      return paymentReadRows(address, state, (shown) => this.snapshot(shown))
+      return paymentReadRows(address, state, (shown) => paymentStates.snapshot(shown))
     },
-    sequence: (state) => state.seq,
     updatedAt: (state) => state.updatedAt,
     isClosed: (state) => isClosed(state) || statusOf(state) === 'captured',
 
@@ -164,18 +187,5 @@ export function paymentKind(options: PaymentKindOptions): PaymentKind {
     },
     reject: (rejection, state) => ({ kind: 'rejected', rejection, ...(state !== undefined && { state }) }),
     inUse: () => ({ kind: 'in_use' }),
-
-    snapshot(state) {
-      const { paymentMethod, customer, description, returnUrl, redirectResult, ...open } = state
-      const hidden = {
-        ...(paymentMethod !== undefined && { paymentMethod }),
-        ...(customer !== undefined && { customer }),
-        ...(description !== undefined && { description }),
-        ...(returnUrl !== undefined && { returnUrl }),
-        ...(redirectResult !== undefined && { redirectResult }),
-      }
-      return { state: open, private: Object.keys(hidden).length === 0 ? undefined : hidden }
-    },
-    restore: restorePayment,
   }
 }

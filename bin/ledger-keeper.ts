@@ -24,8 +24,8 @@ export const keeperLimits = {
 } as const
 
 export interface LedgerMetrics {
-  /** @param problems of the shards that differ, as they were proved last. */
-  proved(problems: number): void
+  /** @param problems,archived of all shards, as they were proved last. */
+  proved(problems: number, archived: number): void
   failed(): void
   sealed(rows: number): void
 }
@@ -34,6 +34,10 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
   const drift = metrics.gauge({
     name: 'ledger_drift',
     help: 'Places where journal, hash chain, transfers, balances and payments differ, as each shard was proved last. Anything above zero is an alarm.',
+  })
+  const archived = metrics.gauge({
+    name: 'journal_archived_payments',
+    help: 'Payments whose rows were moved from the journal to archive files, as each shard was proved last.',
   })
   const proved = metrics.counter({
     name: 'ledger_proofs_total',
@@ -45,8 +49,9 @@ export function createLedgerMetrics(metrics: Metrics): LedgerMetrics {
     help: 'Rows of the journal that this process has sealed into the hash chain.',
   })
   return {
-    proved(problems) {
+    proved(problems, payments) {
       drift.set(problems)
+      archived.set(payments)
       proved.inc({ outcome: 'proved' })
     },
     failed: () => proved.inc({ outcome: 'failed' }),
@@ -75,6 +80,7 @@ export class LedgerKeeper {
   readonly #pools: ReadingPools
   readonly #sealer: JournalSealer
   readonly #problems = new Map<number, number>()
+  readonly #archived = new Map<number, number>()
   #next: number
   #cancel: Cancel | undefined
   #running: Promise<void> | undefined
@@ -131,15 +137,13 @@ export class LedgerKeeper {
       shards: new Set([shard]),
     }
     try {
+      const journal = await proveJournal(scope)
       // Balances are over all shards of a database: once a round.
       const whole = scope.databases.filter(({ first }) => shard === first)
-      const problems = [
-        ...(await proveJournal(scope)).problems,
-        ...(await proveLedger(scope)).problems,
-        ...(await proveBalances(whole)),
-      ]
+      const problems = [...journal.problems, ...(await proveLedger(scope)).problems, ...(await proveBalances(whole))]
       this.#problems.set(shard, problems.length)
-      metrics.proved([...this.#problems.values()].reduce((sum, count) => sum + count, 0))
+      this.#archived.set(shard, journal.archived.payments)
+      metrics.proved(sumOf(this.#problems), sumOf(this.#archived))
       if (problems.length === 0) return
       const places = problems.slice(0, keeperLimits.problemsLoggedMax).join('; ')
       log.error({ component: 'ledger', shard, count: problems.length, reason: places }, 'the books do not add up')
@@ -155,4 +159,8 @@ export class LedgerKeeper {
 
 function firstShard(databases: readonly JournalDatabase[]): number {
   return databases[0]?.first ?? 0
+}
+
+function sumOf(counts: ReadonlyMap<number, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0)
 }

@@ -1,7 +1,10 @@
 /** The operators' ports over a cluster's parts: what is known of it, what may be done to it, what its journal says. */
 import { unpack } from 'msgpackr'
+import { restoreArchived } from '../actors/archived.ts'
 import { decodeDecision } from '../actors/codec.ts'
+import { paymentStates } from '../actors/payment-kind.ts'
 import { type MoveRefusal, MoveRefused } from '../cluster/hand-off-wire.ts'
+import type { Payment } from '../domain/payment/state.ts'
 import {
   type ClusterOperations,
   ClusterRefusal,
@@ -64,6 +67,13 @@ const epochEntity = '0'.repeat(32)
 
 export function createJournalReader(history: JournalHistory): JournalReader {
   return {
+    async archived(keys) {
+      return (await history.standIns(keys)).map(({ positions: _positions, data, private: _private, ...standIn }) => {
+        const record = { ...standIn, data, private: null }
+        return { ...standIn, state: restoreArchived(paymentStates, record) as Payment }
+      })
+    },
+    archivedCount: (shard) => history.archivedCount(shard),
     entity: async (key, after, limit) => (await history.entity(key, after, limit)).map(entryOf),
     shard: async (shard, position, limit) => (await history.shard(shard, position, limit)).map(entryOf),
   }

@@ -10,30 +10,41 @@ import type { ThreadMessage, ThreadWork } from './proof-thread.ts'
 const threadsMax = 4
 
 /** Each thread sees its shards as of a moment of its own. @throws where a database cannot be read. */
-export async function proveLedgerInThreads({ databases, shards, progress }: LedgerProofScope): Promise<LedgerProof> {
-  const proving = inThreads<LedgerProof>(shards, progress, (own) => ({ of: 'ledger', databases, shards: own }))
+export async function proveLedgerInThreads(scope: LedgerProofScope): Promise<LedgerProof> {
+  const { databases, shards, archives = [], progress } = scope
+  const proving = inThreads<LedgerProof>(shards, progress, (own) => ({
+    ...{ of: 'ledger', databases, shards: own, archives },
+  }))
   const [differing, proofs] = await Promise.all([shards === undefined ? proveBalances(databases) : [], proving])
   return {
     shards: sum(proofs, (proof) => proof.shards),
     payments: sum(proofs, (proof) => proof.payments),
     transfers: sum(proofs, (proof) => proof.transfers),
+    archived: sum(proofs, (proof) => proof.archived),
     problems: [...proofs.flatMap(({ problems }) => problems), ...differing],
   }
 }
 
 /** The same of the journal. */
 export async function proveJournalInThreads(scope: ProofScope): Promise<JournalProof> {
-  const { databases, shards, kept, progress } = scope
+  const { databases, shards, kept, archive, progress } = scope
   const proofs = await inThreads<JournalProof>(shards, progress, (own) => ({
     ...{ of: 'journal', databases, shards: own },
     ...(kept !== undefined && { kept }),
+    ...(archive !== undefined && { archive }),
   }))
   return {
     shards: sum(proofs, (proof) => proof.shards),
     rows: sum(proofs, (proof) => proof.rows),
     entities: sum(proofs, (proof) => proof.entities),
     sealed: sum(proofs, (proof) => proof.sealed),
-    problems: proofs.flatMap(({ problems }) => problems),
+    archived: {
+      payments: sum(proofs, (proof) => proof.archived.payments),
+      rows: sum(proofs, (proof) => proof.archived.rows),
+    },
+    files: archive === undefined ? null : [...new Set(proofs.flatMap(({ files }) => files ?? []))],
+    // What is wrong with a file as a whole every thread has found.
+    problems: [...new Set(proofs.flatMap(({ problems }) => problems))],
     heads: proofs.flatMap(({ heads }) => heads).sort((a, b) => a.shard - b.shard),
   }
 }

@@ -4,6 +4,8 @@ export type RebuildFailureCode =
   | 'rebuild_too_slow'
   /** Others had locks on the live tables for as long as it was tried. */
   | 'rebuild_in_use'
+  /** Decisions that it would need are in archive files. */
+  | 'rebuild_archived'
   /** Rows of the journal are missing or do not follow each other. */
   | 'rebuild_journal_broken'
 

@@ -93,6 +93,7 @@ export async function rebuildReadSide(options: RebuildOptions): Promise<RebuildR
     const next = await ReadNext.create(client, options)
     let report: Omit<RebuildReport, 'leftBehind'>
     try {
+      await assertNothingArchived(client)
       report = await new Rebuild(next, options, lost.signal).run()
     } catch (error) {
       // where the connection is lost, the next rebuild removes them
@@ -102,6 +103,17 @@ export async function rebuildReadSide(options: RebuildOptions): Promise<RebuildR
     const leftBehind = await next.drop().then(() => null, describe)
     return { ...report, leftBehind }
   })
+}
+
+/** From here on nothing can be: the cursors of the second set stand before every row. */
+async function assertNothingArchived(client: Client): Promise<void> {
+  const { rows } = await client.query<{ payments: number }>('SELECT count(*)::int AS payments FROM journal_archived')
+  const payments = rows[0]?.payments ?? 0
+  if (payments === 0) return
+  throw new RebuildFailure(
+    'rebuild_archived',
+    `${payments} payments are archived: their decisions are not in the journal`,
+  )
 }
 
 class Rebuild {

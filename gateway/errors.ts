@@ -346,6 +346,12 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
 
   // What the payment allows
   payment_not_found: entry(404, 'invalid_request_error', 'No such payment', 'There is no payment with this id.'),
+  payment_events_archived: entry(
+    410,
+    'invalid_request_error',
+    'Events archived',
+    'The payment was closed long ago: its events are in the operator’s archive, the payment itself is still here.',
+  ),
   refund_not_found: entry(404, 'invalid_request_error', 'No such refund', 'There is no refund with this id.'),
   dispute_not_found: entry(404, 'invalid_request_error', 'No such dispute', 'There is no dispute with this id.'),
   payment_unexpected_state: conflict('Unexpected state', 'The payment’s present state does not allow this.'),

@@ -95,6 +95,7 @@ const ofPayment: readonly ErrorCode[] = ['id_format', 'payment_not_found']
 /** The errors of each route, by what it does. */
 export const errorsOf = {
   read: [...always, ...ofPayment, 'service_unavailable'],
+  readEvents: [...always, ...ofPayment, 'payment_events_archived', 'service_unavailable'],
   readRefund: [...always, ...ofPayment, 'refund_not_found', 'service_unavailable'],
   readDispute: [...always, ...ofPayment, 'dispute_not_found', 'service_unavailable'],
   list: [...always, 'read_unavailable'],

@@ -5,6 +5,7 @@
  * A row is known by its digest, wherever it stands now: one that was removed with all others moved up is found as well as
  * one that left a gap. Rows after the last block are not sealed yet, and nothing is said of them.
  */
+import type { LogHead } from './journal-archive-log.ts'
 import { digestBytes, genesisHash, hashOfBlock } from './journal-chain.ts'
 
 export interface ChainBlock {
@@ -20,6 +21,8 @@ export interface ChainHead {
   readonly position: number
   /** Hexadecimal digits. */
   readonly hash: string
+  /** Of the log of archives, where the shard has one. */
+  readonly archive?: LogHead
 }
 
 /** A row as it was read: its position and digest. */
@@ -38,11 +41,13 @@ export interface ChainFindings {
 /**
  * @param rows in order of position.
  * @param kept a head that was noted earlier, where there is one.
+ * @param archived positions whose rows are in files: nothing is said of them here.
  */
 export function proveChain(
   blocks: readonly ChainBlock[],
   rows: readonly DigestedRow[],
   kept?: Pick<ChainHead, 'position' | 'hash'>,
+  archived: ReadonlySet<number> = new Set(),
 ): ChainFindings {
   const problems = [...brokenLinks(blocks)]
   if (kept !== undefined) problems.push(...leftHead(blocks, kept))
@@ -55,7 +60,10 @@ export function proveChain(
     }
   }
   const found = new Map(rows.map(({ position, digest }) => [position, digest]))
-  return { problems: [...problems, ...differences(sealed, found, blocks.at(-1)?.last ?? 0)], sealed: sealed.size }
+  return {
+    problems: [...problems, ...differences(sealed, found, archived, blocks.at(-1)?.last ?? 0)],
+    sealed: sealed.size,
+  }
 }
 
 /**
@@ -100,13 +108,16 @@ function* leftHead(blocks: readonly ChainBlock[], kept: Pick<ChainHead, 'positio
 function* differences(
   sealed: ReadonlyMap<number, string>,
   found: ReadonlyMap<number, string>,
+  archived: ReadonlySet<number>,
   end: number,
 ): Generator<string> {
-  if ([...sealed].every(([position, key]) => found.get(position) === key)) return
+  const isAway = (position: number): boolean => archived.has(position) && !found.has(position)
+  if ([...sealed].every(([position, key]) => found.get(position) === key || isAway(position))) return
   const wanted = new Set(sealed.values())
   const there = new Set(found.values())
   let moved = 0
   for (const [position, key] of sealed) {
+    if (isAway(position)) continue
     const now = found.get(position)
     if (there.has(key)) moved += now === key ? 0 : 1
     else if (now !== undefined && !wanted.has(now)) yield `the row at position ${position} was changed`

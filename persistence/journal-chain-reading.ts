@@ -7,6 +7,8 @@ import { copyRows } from './copy-rows.ts'
 import { chainedColumns, digestOf } from './journal-chain.ts'
 import type { ChainBlock } from './journal-chain-proof.ts'
 import { safeIntegerTypes } from './int8.ts'
+import type { LogEntry, StandIn } from './journal-archive-log.ts'
+import { logText, standInColumns, type StoredStandIn, toStandIn } from './stand-in-rows.ts'
 
 /** What a proof of the journal looks at. */
 export interface ProofRow {
@@ -79,6 +81,28 @@ export class ProofSnapshot {
       blocks.push({ first, last, hash: Buffer.from(row.bytes()), digests: Buffer.from(row.bytes()) })
     })
     return blocks
+  }
+
+  /** What stands in for archived rows of a shard, without personal data; in order of entity. */
+  async standIns(shard: number): Promise<readonly StandIn[]> {
+    const { rows } = await this.client.query<StoredStandIn>({
+      name: 'stand_ins_of_shard',
+      text: `SELECT ${standInColumns} FROM journal_archived a WHERE a.shard = $1 ORDER BY a.entity`,
+      values: [shard],
+    })
+    return rows.map(toStandIn)
+  }
+
+  /** What was archived and restored of a shard, in order. */
+  async archiveLog(shard: number): Promise<readonly LogEntry[]> {
+    const values = [shard]
+    return (await this.client.query<LogEntry>({ name: 'archive_log_of_shard', text: logText, values })).rows
+  }
+
+  /** `database_id` of the database; null where no process was ever started with it. */
+  async databaseId(): Promise<string | null> {
+    const { rows } = await this.client.query<{ id: string | null }>('SELECT database_id::text AS id FROM cluster_meta')
+    return rows[0]?.id ?? null
   }
 
   /** Nothing was written: the connection is all there is to end. */

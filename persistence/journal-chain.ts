@@ -25,9 +25,9 @@ export const chainedColumns = 'shard, entity, seq, epoch, command, at, type, dat
 
 /**
  * A row as the digest sees it: of each column its length in 4 bytes and its bytes, numbers in network order. It is what
- * `COPY (FORMAT binary)` writes for these columns, so that a reader can hash what it receives as it is.
+ * `COPY (FORMAT binary)` writes for these columns, so that a reader can hash what it receives as it is. Of a row called `j`.
  */
-const canonical = `int4send(4) || int4send(j.shard) || int4send(octet_length(j.entity)) || j.entity
+export const canonical = `int4send(4) || int4send(j.shard) || int4send(octet_length(j.entity)) || j.entity
   || int4send(4) || int4send(j.seq) || int4send(4) || int4send(j.epoch)
   || int4send(octet_length(j.command)) || j.command || int4send(8) || int8send(j.at)
   || int4send(octet_length(j.type)) || convert_to(j.type, 'UTF8') || int4send(octet_length(j.data)) || j.data`
@@ -60,6 +60,14 @@ export const sealText = `
     ON CONFLICT DO NOTHING RETURNING last_position - first_position + 1 AS rows
   )
   SELECT coalesce(sum(rows), 0)::bigint AS rows FROM sealed`
+
+/** The digest that was sealed for a row, as SQL; NULL where none was. @param shard,position what names the row. */
+export const sealedDigest = (shard: string, position: string): string => `(
+  SELECT substr(c.digests, ((${position} - c.first_position) * ${digestBytes})::int + 1, ${digestBytes}) FROM (
+    SELECT * FROM journal_chain b WHERE b.shard = ${shard} AND b.first_position <= ${position}
+    ORDER BY b.first_position DESC LIMIT 1
+  ) c WHERE c.last_position >= ${position}
+)`
 
 /** Of the row whose {@link chainedColumns} these bytes are; each byte as a character, which costs half of a Buffer. */
 export function digestOf(columns: Uint8Array): string {

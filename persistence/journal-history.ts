@@ -4,9 +4,12 @@
  */
 import type { EntityKey } from '../actors/journal.ts'
 import type { Incarnation } from '../cluster/member.ts'
+import { byteaArrayOfHex, int4Array } from './binary-arrays.ts'
+import type { StandIn } from './journal-archive-log.ts'
 import type { JournalDatabase } from './journal-databases.ts'
 import { ReadingPools } from './reading-pools.ts'
 import type { StoredRow } from './reads.ts'
+import { standInColumns, type StoredStandIn, toStandIn } from './stand-in-rows.ts'
 
 /** A row without its private part; an entity of zeros is an epoch record. */
 export interface HistoryRow extends Omit<StoredRow, 'private' | 'key_id'> {
@@ -43,6 +46,32 @@ export class JournalHistory {
       text: `SELECT ${historyColumns} FROM journal j WHERE j.shard = $1 AND j.position > $2 ORDER BY j.position LIMIT $3`,
       values: [shard, position, limit],
     })
+  }
+
+  /** What stands in for the rows of those that are archived, without personal data. @throws as {@link JournalHistory.entity}. */
+  async standIns(keys: readonly EntityKey[]): Promise<readonly StandIn[]> {
+    const found = await Promise.all(
+      this.#pools.all.map(async ({ first, last, pool }) => {
+        const own = keys.filter(({ shard }) => shard >= first && shard <= last)
+        if (own.length === 0) return []
+        return pool.query<StoredStandIn>({
+          name: 'stand_ins',
+          text: `SELECT ${standInColumns} FROM unnest($1::int[], $2::bytea[]) AS k (shard, entity)
+            JOIN journal_archived a ON a.shard = k.shard AND a.entity = k.entity`,
+          values: [int4Array(own.map(({ shard }) => shard)), byteaArrayOfHex(own.map(({ entity }) => entity))],
+        })
+      }),
+    )
+    return found.flat().map(toStandIn)
+  }
+
+  /** How many payments of a shard are archived. @throws as {@link JournalHistory.entity}. */
+  async archivedCount(shard: number): Promise<number> {
+    const text = 'SELECT count(*)::int AS payments FROM journal_archived WHERE shard = $1'
+    const [row] = await this.#pools
+      .of(shard)
+      .query<{ payments: number }>({ name: 'archived_count', text, values: [shard] })
+    return row?.payments ?? 0
   }
 
   close(): Promise<void> {

@@ -1,10 +1,10 @@
 /** `payment show`, `journal show`, `journal verify`. */
 import { readFileSync } from 'node:fs'
-import { shardCount } from '../../domain/ids.ts'
-import type { DecisionView } from '../../gateway/operator/routes/journal.ts'
+import type { ArchivedView, DecisionView } from '../../gateway/operator/routes/journal.ts'
 import type { ClusterSummary } from '../../gateway/operator/views.ts'
 import type { ChainHead } from '../../persistence/journal-chain-proof.ts'
 import { maskSecrets } from '../../runtime/log.ts'
+import { directoryOf, shardsOf } from './arguments.ts'
 import type { CommandContext } from './context.ts'
 import { namedDatabases, provedDatabases } from './databases.ts'
 import { CliError, exitCodes } from './errors.ts'
@@ -18,6 +18,8 @@ const pageRows = 1_000
 const problemsMax = 20
 
 interface Page {
+  /** Of an entity: where its first decisions are; of a shard: how many payments are archived. */
+  readonly archived: ArchivedView | number | null
   readonly decisions: readonly DecisionView[]
   readonly next_after: number | null
 }
@@ -28,6 +30,7 @@ interface PaymentAnswer {
   readonly owner: string | null
   readonly epoch: number | null
   readonly payment: Readonly<Record<string, unknown>>
+  readonly archived: ArchivedView | null
   readonly decisions: readonly DecisionView[]
 }
 
@@ -43,15 +46,29 @@ export async function showPayment({ client, json, out }: CommandContext, id: str
   out(
     `merchant ${plain(String(payment['merchant']))} · shard ${shard}, on ${owner ?? 'no node'} under epoch ${epoch ?? '–'}\n\n`,
   )
-  out(decisionTable(answer.decisions))
+  if (answer.archived !== null) out(archivedText(answer.archived))
+  if (answer.archived === null || answer.decisions.length > 0) out(decisionTable(answer.decisions))
   out(webhooks.length === 0 ? '\nno webhooks\n' : `\n${webhookTable(webhooks)}`)
 }
 
 export async function showJournal({ client, json, out }: CommandContext, entity: string): Promise<void> {
   const decisions: DecisionView[] = []
-  for await (const page of pages(client, `/journal/${encodeURIComponent(entity)}`)) decisions.push(...page)
-  if (json) return out(`${JSON.stringify({ entity, decisions })}\n`)
-  out(decisionTable(decisions))
+  let archived: ArchivedView | null = null
+  for await (const page of pages(client, `/journal/${encodeURIComponent(entity)}`)) {
+    decisions.push(...page.decisions)
+    if (typeof page.archived === 'object') archived ??= page.archived
+  }
+  if (json) return out(`${JSON.stringify({ entity, archived, decisions })}\n`)
+  if (archived !== null) out(archivedText(archived))
+  if (archived === null || decisions.length > 0) out(decisionTable(decisions))
+}
+
+function archivedText({ file, seq, closed_at: closedAt, archived_at: archivedAt }: ArchivedView): string {
+  const decisions = seq === 1 ? 'decision 1 is' : `decisions 1 to ${seq} are`
+  return (
+    `archived ${archivedAt.slice(0, 19)}, closed since ${closedAt.slice(0, 19)} (UTC): ${decisions} in ${file}\n` +
+    '  → shardpay journal restore <file> puts them back\n\n'
+  )
 }
 
 function decisionTable(decisions: readonly DecisionView[]): string {
@@ -72,6 +89,8 @@ function decisionTable(decisions: readonly DecisionView[]): string {
 export interface VerifyOptions {
   /** File with the heads that an earlier run printed. */
   readonly against?: string
+  /** Directory of the files that payments were archived to. */
+  readonly archive?: string
 }
 
 /**
@@ -81,22 +100,24 @@ export interface VerifyOptions {
 export async function verifyJournal(
   context: CommandContext,
   only: readonly string[],
-  { against }: VerifyOptions,
+  { against, archive }: VerifyOptions,
 ): Promise<void> {
   const { json, out, err, isTerminal } = context
   const shards = shardsOf(only)
   const progress = (shard: number, rows: number): void => {
     if (isTerminal && !json) err(`\r\u001b[Kshard ${shard}: ${whole(rows)} rows verified`)
   }
-  const databases = against === undefined ? namedDatabases(context) : provedDatabases(context)
+  const isOfDatabases = against !== undefined || archive !== undefined
+  const databases = isOfDatabases ? provedDatabases(context) : namedDatabases(context)
   const scope = {
     ...(shards !== undefined && { shards }),
     ...(against !== undefined && { kept: readHeads(against) }),
+    ...(archive !== undefined && { archive: directoryOf(archive) }),
     progress,
   }
   const proof =
     databases === undefined
-      ? { ...(await verifyThroughApi(context.client, scope)), sealed: null, heads: null }
+      ? { ...(await verifyThroughApi(context.client, scope)), sealed: null, archived: null, files: null, heads: null }
       : await asked(proveJournalInThreads({ databases, ...scope }))
   if (isTerminal && !json) err('\r\u001b[K')
   const { problems } = proof
@@ -106,7 +127,8 @@ export async function verifyJournal(
     out(`${whole(proof.rows)} rows of ${whole(proof.entities)} entities in ${proof.shards} shards\n`)
     for (const problem of problems.slice(0, problemsMax)) out(`  ${problem}\n`)
     if (problems.length === 0) out('positions gapless, sequences contiguous, epochs never fall\n')
-    out(chainLine(proof.rows, proof.sealed))
+    out(chainLine(proof.rows + (proof.archived?.rows ?? 0), proof.sealed))
+    if (proof.archived !== null && proof.archived.payments > 0) out(archivedLine(proof.archived.payments, proof.files))
   }
   if (problems.length === 0) return
   throw new CliError(exitCodes.failed, `the journal breaks its promises at ${problems.length} places`, {
@@ -114,21 +136,16 @@ export async function verifyJournal(
   })
 }
 
+function archivedLine(payments: number, files: readonly string[] | null): string {
+  const what = `${whole(payments)} payments are archived`
+  if (files === null) return `${what}: what stands in for them was proved, --archive proves their files\n`
+  return `${what}: every row in ${files.length === 1 ? 'their file' : `their ${whole(files.length)} files`} was compared with the hash chain\n`
+}
+
 function chainLine(rows: number, sealed: number | null): string {
   if (sealed === null) return 'the hash chain was not read: set DATABASE_URL to prove it\n'
   const behind = rows === sealed ? '' : `, ${whole(rows - sealed)} are not sealed yet`
   return `${whole(sealed)} rows compared with the hash chain${behind}\n`
-}
-
-/** Undefined where none are named. @throws {CliError} where one cannot be. */
-export function shardsOf(texts: readonly string[]): ReadonlySet<number> | undefined {
-  return texts.length === 0 ? undefined : new Set(texts.map(shardOf))
-}
-
-function shardOf(text: string): number {
-  const shard = Number(text)
-  if (/^\d{1,4}$/.test(text) && shard < shardCount) return shard
-  throw new CliError(exitCodes.usage, `there is no shard ${plain(text)}`, { fix: `shards are 0 to ${shardCount - 1}` })
 }
 
 function readHeads(path: string): ReadonlyMap<number, ChainHead> {
@@ -176,8 +193,13 @@ async function verifyThroughApi(
   const verified = { shards: 0, rows: 0, entities: 0, problems: [] as string[] }
   for (const shard of shards ?? Array.from({ length: total }, (_, each) => each)) {
     const verifier = new ShardVerifier(String(shard))
-    for await (const page of pages(client, `/shards/${shard}/journal`)) {
-      for (const row of page) verifier.take({ ...row, at: Date.parse(row.at) })
+    for await (const { archived, decisions } of pages(client, `/shards/${shard}/journal`)) {
+      if (typeof archived === 'number' && archived > 0) {
+        throw new CliError(exitCodes.failed, `${whole(archived)} payments of shard ${shard} are archived`, {
+          fix: 'set DATABASE_URL or JOURNAL_DATABASE_URLS: what stands in for them is proved in the databases alone',
+        })
+      }
+      for (const row of decisions) verifier.take({ ...row, at: Date.parse(row.at) })
     }
     verified.shards += 1
     verified.rows += verifier.rows
@@ -188,11 +210,11 @@ async function verifyThroughApi(
   return verified
 }
 
-async function* pages(client: CommandContext['client'], path: string): AsyncGenerator<readonly DecisionView[]> {
+async function* pages(client: CommandContext['client'], path: string): AsyncGenerator<Page> {
   let after: number | null = 0
   while (after !== null) {
     const page: Page = await client.get<Page>(`${path}?limit=${pageRows}&after=${after}`)
-    yield page.decisions
+    yield page
     after = page.next_after
   }
 }

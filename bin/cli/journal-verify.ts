@@ -11,6 +11,15 @@ export interface VerifiedRow {
   readonly at: number
 }
 
+/** A payment whose rows up to and including `seq` are in a file. */
+export interface ArchivedEntity {
+  readonly entity: string
+  readonly seq: number
+  /** When the last of them was decided; Unix milliseconds. */
+  readonly closedAt: number
+  readonly positions: readonly number[]
+}
+
 const epochEntity = '0'.repeat(32)
 
 export class ShardVerifier {
@@ -18,10 +27,15 @@ export class ShardVerifier {
   rows = 0
   readonly #shard: string
   readonly #last = new Map<string, { readonly seq: number; readonly at: number }>()
+  readonly #away: ReadonlySet<number>
+  #position = 0
   #epoch = 0
 
-  constructor(shard: string) {
+  /** @param archived what of the shard is not in the journal any more. */
+  constructor(shard: string, archived: readonly ArchivedEntity[] = []) {
     this.#shard = shard
+    this.#away = new Set(archived.flatMap(({ positions }) => positions))
+    for (const { entity, seq, closedAt: at } of archived) this.#last.set(entity, { seq, at })
   }
 
   get entities(): number {
@@ -31,10 +45,13 @@ export class ShardVerifier {
   take(row: VerifiedRow): void {
     const { position, epoch, entity, seq, at } = row
     this.rows += 1
+    this.#position += 1
+    if (this.#away.has(position)) this.#problem(row, 'it is archived as well')
+    else while (this.#away.has(this.#position)) this.#position += 1
     if (String(row.shard) !== this.#shard) this.#problem(row, `it is of shard ${row.shard}`)
-    if (position !== this.rows) this.#problem(row, `position ${this.rows} was expected`)
+    if (position !== this.#position) this.#problem(row, `position ${this.#position} was expected`)
     // one problem per gap, not one per row after it
-    this.rows = position
+    this.#position = position
     if (epoch < this.#epoch) this.#problem(row, `its epoch fell from ${this.#epoch} to ${epoch}`)
     const isEpochRecord = entity === epochEntity
     if (epoch !== this.#epoch && !isEpochRecord) this.#problem(row, `epoch ${epoch} does not begin with its record`)

@@ -4,8 +4,10 @@ import type { BalanceView } from '../../gateway/operator/routes/ledger.ts'
 import { proveLedgerInThreads } from '../proof-threads.ts'
 import type { CommandContext } from './context.ts'
 import { provedDatabases } from './databases.ts'
+import { archivesIn } from './archive-commands.ts'
+import { shardsOf } from './arguments.ts'
 import { CliError, exitCodes } from './errors.ts'
-import { asked, shardsOf } from './journal-commands.ts'
+import { asked } from './journal-commands.ts'
 import { table, whole } from './output.ts'
 import type { Add, ContextOf } from './program.ts'
 
@@ -16,9 +18,13 @@ export function ledgerCommands(program: Command, add: Add, contextOf: ContextOf,
   add(ledger, 'verify', 'Proves that journal, transfers, balances and payments agree. Reads the databases.', [
     'ledger verify',
     'ledger verify 17 --json',
+    'ledger verify --archive /srv/shardpay-archive',
   ])
     .argument('[shards...]', 'all of them where none is named')
-    .action((only: string[], _options, command: Command) => verifyLedger(contextOf(command), only))
+    .option('--archive <directory>', 'where the files of archived payments are: their decisions are proved too')
+    .action((only: string[], options: { archive?: string }, command: Command) =>
+      verifyLedger(contextOf(command), only, options.archive),
+    )
   add(ledger, 'balance', 'The trial balance as of the end of a day.', [
     'ledger balance',
     'ledger balance --day 2026-11-30 --time-zone Europe/Berlin --merchant mer_shop',
@@ -50,13 +56,14 @@ export function ledgerCommands(program: Command, add: Add, contextOf: ContextOf,
 }
 
 /** Exit 1 where the books and the journal differ anywhere. */
-async function verifyLedger(context: CommandContext, only: readonly string[]): Promise<void> {
+async function verifyLedger(context: CommandContext, only: readonly string[], archive?: string): Promise<void> {
   const { json, out, err, isTerminal } = context
   const shards = shardsOf(only)
   const progress = (shard: number, transfers: number): void => {
     if (isTerminal && !json) err(`\r\u001b[Kshard ${shard}: ${whole(transfers)} transfers compared`)
   }
-  const scope = { databases: provedDatabases(context), ...(shards !== undefined && { shards }), progress }
+  const archives = archive === undefined ? [] : await archivesIn(archive)
+  const scope = { databases: provedDatabases(context), ...(shards !== undefined && { shards }), archives, progress }
   const { problems, ...proof } = await asked(proveLedgerInThreads(scope))
   if (isTerminal && !json) err('\r\u001b[K')
   const shown = problems.slice(0, problemsMax)
@@ -64,6 +71,11 @@ async function verifyLedger(context: CommandContext, only: readonly string[]): P
   else {
     out(`${whole(proof.transfers)} transfers of ${whole(proof.payments)} payments in ${proof.shards} shards\n`)
     for (const problem of shown) out(`  ${problem}\n`)
+    if (proof.archived > 0) {
+      out(
+        `${whole(proof.archived)} of them are archived, proved by the hash chain alone: --archive names where their files are\n`,
+      )
+    }
     if (problems.length === 0) out('journal, transfers, balances and payments agree; every currency sums to zero\n')
   }
   if (problems.length === 0) return

@@ -3,6 +3,7 @@
  * surroundings, proofs read the databases, `recon check` a file. Names, exit codes and the members of `--json` are permanent; texts for people are not.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { archive, type ArchiveOptions, closedForDays, restore } from './archive-commands.ts'
 import { actions, drain, move, nodes, pin, shards, status, undrain } from './cluster-commands.ts'
 import type { CommandContext, CommonOptions, Surroundings } from './context.ts'
 import { doctor } from './doctor.ts'
@@ -165,12 +166,15 @@ function buildProgram(surroundings: Surroundings): Command {
     'journal verify 17 18',
     'journal verify --json > heads.json',
     'journal verify --against heads.json',
+    'journal verify --archive /srv/shardpay-archive',
   ])
     .argument('[shards...]', 'all of them where none is named')
     .option('--against <file>', 'what --json printed earlier: the chain must still have the heads it had then')
+    .option('--archive <directory>', 'where the files of archived payments are: they are proved as well')
     .action((only: string[], options: VerifyOptions, command: Command) =>
       verifyJournal(contextOf(command), only, options),
     )
+  archiveCommands(journal, add, contextOf)
 
   ledgerCommands(program, add, contextOf, reason)
   reconCommands(program, add, contextOf)
@@ -183,6 +187,26 @@ function buildProgram(surroundings: Surroundings): Command {
     'doctor',
   ]).action((options: CommonOptions) => doctor(surroundings, options.json === true))
   return program
+}
+
+function archiveCommands(journal: Command, add: Add, contextOf: ContextOf): void {
+  add(journal, 'archive', 'Moves payments that were closed long ago into files. Changes the databases.', [
+    'journal archive --to /srv/shardpay-archive',
+    'journal archive 17 --to /srv/shardpay-archive --closed-for 800',
+  ])
+    .argument('[shards...]', 'all of them where none is named')
+    .requiredOption('--to <directory>', 'where the files go: a directory that is backed up')
+    .option('--closed-for <days>', 'days since the payment’s last decision', daysOf, closedForDays)
+    .action((only: string[], options: ArchiveOptions, command: Command) => archive(contextOf(command), only, options))
+  add(journal, 'restore', 'Puts the rows of archived payments back. Changes the databases.', [
+    'journal restore /srv/shardpay-archive/*.archive',
+    'journal restore /srv/shardpay-archive/*.archive --payment pay_…',
+  ])
+    .argument('<files...>')
+    .option('--payment <id>', 'this payment alone')
+    .action((files: string[], options: { payment?: string }, command: Command) =>
+      restore(contextOf(command), files, options),
+    )
 }
 
 function unknownCommands(program: Command, add: Add, contextOf: ContextOf, reason: () => Option): void {
@@ -363,6 +387,12 @@ function minorOf(text: string): number {
   const minor = Number(text)
   if (!Number.isSafeInteger(minor) || minor < 1) throw new InvalidArgumentError('A whole number of minor units.')
   return minor
+}
+
+function daysOf(text: string): number {
+  const days = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || days > 36_500) throw new InvalidArgumentError('Days, such as 400.')
+  return days
 }
 
 function secondsOf(text: string): number {

@@ -162,6 +162,10 @@ const failures: Readonly<
     exit: exitCodes.failed,
     fix: 'nothing was swapped; end what reads for so long, or repeat it later',
   },
+  rebuild_archived: {
+    exit: exitCodes.failed,
+    fix: 'nothing was swapped; shardpay journal restore puts their decisions back: docs/journal-archive.md',
+  },
   rebuild_journal_broken: {
     exit: exitCodes.failed,
     fix: 'nothing was swapped; shardpay journal verify names the rows',

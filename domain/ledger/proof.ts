@@ -2,7 +2,7 @@
  * Proves the books of one shard: what its journal says was posted is what the ledger holds, transfer by transfer; what the
  * payments' rows show is the fold of their decisions.
  *
- * The order of calls is that of the data: every decision in order of position, then every stored transfer in order of
+ * The order of calls is that of the data: every archived payment whose decisions are not at hand, every decision in order of position, then every stored transfer in order of
  * (position, n), then payments' rows, then `end`. Guarantees: pure; whatever is missing, doubled or differs in anything is
  * named. Leaves to others: reading, whether balances are what transfers come to (balance-proof.ts), and whether the journal
  * itself is unchanged (its hash chain).
@@ -42,6 +42,15 @@ export interface Posted {
   readonly operation: string
 }
 
+/** A payment whose decisions up to a sequence are in an archive, and are not at hand. */
+export interface Archived {
+  readonly entity: string
+  /** State after the last of them. */
+  readonly state: Payment
+  /** Of the decisions. */
+  readonly positions: readonly number[]
+}
+
 /** A payment as lists show it. */
 export interface Shown {
   readonly entity: string
@@ -71,6 +80,10 @@ export class ShardBooks {
   #next = 0
   #last: Posted | undefined
   readonly #seen = new Set<string>()
+  /** Positions of decisions that are not at hand, and whose they are. */
+  readonly #away = new Map<number, string>()
+  /** Payments whose decisions are not at hand: their transfers are taken as they are. */
+  archived = 0
 
   /** @param until the position that the read side has followed the journal to. */
   constructor(shard: number, until: number) {
@@ -80,6 +93,13 @@ export class ShardBooks {
 
   get payments(): number {
     return this.#payments.size
+  }
+
+  /** Before all decisions. */
+  archivedAs({ entity, state, positions }: Archived): void {
+    this.archived += 1
+    this.#payments.set(entity, state)
+    for (const position of positions) this.#away.set(position, entity)
   }
 
   decided({ position, entity, seq, epoch, at, events, transfers }: Decided): void {
@@ -100,6 +120,10 @@ export class ShardBooks {
   }
 
   posted(row: Posted): void {
+    if (this.#away.get(row.position) === row.entity) {
+      this.transfers += 1
+      return
+    }
     for (let wanted = this.#wanted(); wanted !== undefined && order(wanted, row) < 0; wanted = this.#wanted()) {
       this.#missing(wanted)
       this.#next += 1

@@ -4,7 +4,7 @@ import { assert } from '../../runtime/assert.ts'
 const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
-const day = 24 * hour
+export const day = 24 * hour
 
 /** A created payment that nobody confirms ends after this. */
 export const confirmWithinMs = 24 * hour

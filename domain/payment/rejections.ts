@@ -4,6 +4,8 @@ import type { PaymentStatus } from './state.ts'
 
 export type PaymentRejection =
   | { readonly code: 'payment_not_found' }
+  /** Its decisions were moved to an archive: what it is is known, what became of it step by step is in files. */
+  | { readonly code: 'payment_events_archived' }
   | { readonly code: 'idempotency_key_reused' }
   /** Older than `idempotency_replay_days`: never a second charge, never a silent old success. */
   | { readonly code: 'idempotency_key_expired' }

@@ -9,6 +9,7 @@ import type { Account } from '../../domain/ledger/transfer.ts'
 import type { AccountSums } from '../../domain/ledger/trial-balance.ts'
 import type { MerchantDirectory } from '../../domain/merchant/directory.ts'
 import type { MerchantConfiguration } from '../../domain/merchant/state.ts'
+import type { Payment } from '../../domain/payment/state.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
@@ -83,7 +84,25 @@ export interface EntityKey {
 }
 
 /** Committed rows, in order. Rejects where the journal cannot be read. */
+/** A payment whose decisions up to a sequence were moved to a file. */
+export interface ArchivedPayment {
+  readonly entity: string
+  readonly seq: number
+  readonly epoch: number
+  /** When the last of them was decided; Unix ms. */
+  readonly closedAt: number
+  /** Unix ms. */
+  readonly archivedAt: number
+  readonly file: string
+  /** After the last of them, without personal data. */
+  readonly state: Payment
+}
+
 export interface JournalReader {
+  /** Of these payments, those that are archived. Asked after their rows: then one that is archived meanwhile is met twice, not missed. */
+  archived(keys: readonly EntityKey[]): Promise<readonly ArchivedPayment[]>
+  /** How many payments of a shard are archived. */
+  archivedCount(shard: number): Promise<number>
   /** Decisions of an entity after sequence `after`, at most `limit`. */
   entity(key: EntityKey, after: number, limit: number): Promise<readonly JournalEntry[]>
   /** Rows of a shard after `position`, epoch records included, at most `limit`. */
@@ -118,7 +137,7 @@ export interface OperatorReader {
   inDoubt(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]>
   /** Captures that nobody wanted and nobody has given back, likewise. */
   compensable(after: OperationKey | undefined, limit: number): Promise<readonly OperationKey[]>
-  /** Of each entity its decisions from the first, at most `limit`. */
+  /** Of each entity its decisions that are in the journal from the first, at most `limit`. */
   decisions(keys: readonly EntityKey[], limit: number): Promise<readonly JournalEntry[]>
   /** The oldest first. Without a payment only `received` and `orphaned` ones are found. */
   notices(

@@ -41,7 +41,12 @@ export async function viewsOf<View>(
     await readable(edge, edge.reader.decisions(entities, paymentDecisionsMax)),
     ({ entity }) => entity,
   )
-  const payments = new Map(entities.map(({ entity }) => [entity, foldPayment(rows.get(entity) ?? [])]))
+  const archived = new Map(
+    (await readable(edge, edge.journal.archived(entities))).map((payment) => [payment.entity, payment]),
+  )
+  const payments = new Map(
+    entities.map(({ entity }) => [entity, foldPayment(rows.get(entity) ?? [], archived.get(entity))]),
+  )
   return keys.flatMap(({ entity, operation }) => {
     const payment = payments.get(entity)
     return (payment && view(payment, operation)) ?? []

@@ -19,7 +19,14 @@ import { createMetrics } from '../../runtime/metrics.ts'
 import { seededRandom } from '../../runtime/random.ts'
 import { FakeDirectory, keySecret } from '../testing.ts'
 import { buildOperatorApp } from './app.ts'
-import type { ClusterOperations, ClusterView, JournalEntry, JournalReader, Operations } from './deps.ts'
+import type {
+  ClusterOperations,
+  ClusterView,
+  ArchivedPayment,
+  JournalEntry,
+  JournalReader,
+  Operations,
+} from './deps.ts'
 import { LedgerInMemory } from './testing-ledger.ts'
 import { PaymentsInMemory } from './testing-payments.ts'
 import { hashOf, OperatorTokens } from './tokens.ts'
@@ -241,7 +248,16 @@ function set<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): v
 
 export class JournalInMemory implements JournalReader {
   rows: JournalEntry[] = []
+  archives: (ArchivedPayment & { readonly shard: number })[] = []
   broken = false
+
+  async archived(keys: readonly { readonly entity: string }[]) {
+    return this.archives.filter(({ entity }) => keys.some((key) => key.entity === entity))
+  }
+
+  async archivedCount(shard: number) {
+    return this.archives.filter((each) => each.shard === shard).length
+  }
 
   entity(key: { readonly shard: number; readonly entity: string }, after: number, limit: number) {
     return this.#read((row) => row.entity === key.entity && row.seq > after, limit)

@@ -54,7 +54,7 @@ export function paymentHistoryRoutes(app: FastifyInstance, edge: Edge): void {
   app.get<OfPayment>(
     '/v1/payments/:id/events',
     {
-      config,
+      config: { ...config, errors: errorsOf.readEvents },
       schema: {
         ...operation(
           'listEvents',

@@ -18,7 +18,10 @@ export class PostgresJournal implements JournalSource {
     this.#client = client
   }
 
-  /** Opens the snapshot; what is committed later is not seen. @throws where the server cannot be reached. */
+  /**
+   * Opens the snapshot; what is committed later is not seen.
+   * @throws where the server cannot be reached, or payments are archived: a judge of whole journals has nothing to say without their rows.
+   */
   static async open(url: string): Promise<PostgresJournal> {
     const { hostname, port, pathname } = new URL(url)
     const client = new Client({ connectionString: url, application_name: 'shardpay-audit' })
@@ -27,7 +30,14 @@ export class PostgresJournal implements JournalSource {
     await client.connect()
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     await client.query('SET LOCAL transaction_timeout = 0; SET LOCAL statement_timeout = 0')
-    return new PostgresJournal(`${hostname}:${port}${pathname}`, client)
+    const name = `${hostname}:${port}${pathname}`
+    const { rows } = await client.query<{ payments: number }>('SELECT count(*)::int AS payments FROM journal_archived')
+    const payments = rows[0]?.payments ?? 0
+    if (payments > 0) {
+      await client.end()
+      throw new Error(`${payments} payments of ${name} are archived: shardpay journal restore them before an audit`)
+    }
+    return new PostgresJournal(name, client)
   }
 
   async *rows(first: number, last: number): AsyncGenerator<readonly JournalRow[]> {

@@ -97,6 +97,8 @@ export async function shardedHarness(serverUrls: readonly [string, string]): Pro
     notices: async () => [...(await low.notices()), ...(await high.notices())],
     readTables: (shard) => inspectionOf(shard).readTables(shard),
     balances: async () => [...(await low.balances()), ...(await high.balances())],
+    archive: (record) => inspectionOf(record.shard).archive(record),
+    restore: (key) => inspectionOf(key.shard).restore(key),
     loseRowsAfter: (shard, position) => inspectionOf(shard).loseRowsAfter(shard, position),
     raiseEpoch: (shard) => inspectionOf(shard).raiseEpoch(shard),
     async close() {

@@ -9,8 +9,8 @@ import type { Static } from 'typebox'
 import { addressOfName, addressOfPayment, paymentIdOfEntity, shardOfEntity } from '../../../domain/ids.ts'
 import { RefusalError } from '../../problem.ts'
 import { recordReading } from '../actions.ts'
-import { foldPayment, paymentDecisionsMax, readable } from '../committed.ts'
-import type { JournalEntry, OperatorEdge } from '../deps.ts'
+import { committedPayment, readable } from '../committed.ts'
+import type { ArchivedPayment, JournalEntry, OperatorEdge } from '../deps.ts'
 import { redact } from '../redact.ts'
 import { EntityParams, IdParams, NoQuery, PageQuery, pageDefault, ShardParams } from '../schemas.ts'
 import { iso } from '../views.ts'
@@ -29,13 +29,14 @@ export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
       const address = addressOfPayment(id)
       if (address === undefined) throw new RefusalError({ code: 'id_format', param: 'id' })
       await recordReading(edge, request, id)
-      const rows = await readable(edge, edge.journal.entity(address, 0, paymentDecisionsMax))
-      if (rows.length === 0) throw new RefusalError({ code: 'payment_not_found' })
+      const found = await committedPayment(edge, address)
+      if (found === undefined) throw new RefusalError({ code: 'payment_not_found' })
       const owner = edge.cluster.view().owners[address.shard]
       return {
         ...{ id, shard: address.shard, owner: owner?.owner?.node ?? null, epoch: owner?.epoch ?? null },
-        payment: redact(foldPayment(rows)),
-        decisions: rows.map(decisionView),
+        payment: redact(found.payment),
+        archived: found.archived === undefined ? null : archivedView(found.archived),
+        decisions: found.rows.map(decisionView),
       }
     },
   )
@@ -49,11 +50,15 @@ export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
       await recordReading(edge, request, entity)
       const { limit, after } = pageOf(request.query)
       const rows = await readable(edge, edge.journal.entity(address, after, limit + 1))
-      if (rows.length === 0 && after === 0) throw new RefusalError({ code: 'entity_not_found' })
+      const [archived] = await readable(edge, edge.journal.archived([address]))
+      if (rows.length === 0 && archived === undefined && after === 0) {
+        throw new RefusalError({ code: 'entity_not_found' })
+      }
       const decisions = rows.slice(0, limit).map(decisionView)
       return {
         entity,
         shard: address.shard,
+        archived: archived === undefined ? null : archivedView(archived),
         decisions,
         next_after: rows.length > limit ? (decisions.at(-1)?.seq ?? null) : null,
       }
@@ -69,7 +74,13 @@ export function journalRoutes(app: FastifyInstance, edge: OperatorEdge): void {
       const { limit, after } = pageOf(request.query)
       const rows = await readable(edge, edge.journal.shard(shard, after, limit + 1))
       const decisions = rows.slice(0, limit).map(decisionView)
-      return { shard, decisions, next_after: rows.length > limit ? (decisions.at(-1)?.position ?? null) : null }
+      const archived = await readable(edge, edge.journal.archivedCount(shard))
+      return {
+        shard,
+        archived,
+        decisions,
+        next_after: rows.length > limit ? (decisions.at(-1)?.position ?? null) : null,
+      }
     },
   )
 }
@@ -86,6 +97,19 @@ function addressOf(entity: string): { readonly shard: number; readonly entity: s
   if (/^(?:mer_[0-9A-Za-z_]{1,60}|psp-connections|ledger-closes|operator-log:[0-9-]{10})$/.test(entity))
     return addressOfName(entity)
   throw new RefusalError({ code: 'id_format', param: 'entity' })
+}
+
+/** Decisions that are in a file, not among those that are shown. */
+export interface ArchivedView {
+  readonly file: string
+  /** Of the last of them. */
+  readonly seq: number
+  readonly closed_at: string
+  readonly archived_at: string
+}
+
+function archivedView({ file, seq, closedAt, archivedAt }: ArchivedPayment): ArchivedView {
+  return { file, seq, closed_at: iso(closedAt), archived_at: iso(archivedAt) }
 }
 
 export interface DecisionView {

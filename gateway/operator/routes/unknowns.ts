@@ -12,7 +12,7 @@ import type { Operation, Payment } from '../../../domain/payment/state.ts'
 import { assert } from '../../../runtime/assert.ts'
 import { RefusalError } from '../../problem.ts'
 import { act, recordReading } from '../actions.ts'
-import { foldPayment, paymentDecisionsMax, readable } from '../committed.ts'
+import { committedPayment, readable } from '../committed.ts'
 import type { OperationKey, OperatorEdge } from '../deps.ts'
 import { pageOf, placeOf, tellPayment, viewsOf } from '../operation-place.ts'
 import { lookupDefault, NoQuery, OperationParams, ReasonBody, ResolveBody, UnknownsQuery } from '../schemas.ts'
@@ -88,7 +88,7 @@ async function operationAt(
   edge: OperatorEdge,
   place: OperationKey,
 ): Promise<{ readonly payment: Payment; readonly operation: Operation }> {
-  const payment = foldPayment(await readable(edge, edge.journal.entity(place, 0, paymentDecisionsMax)))
+  const payment = (await committedPayment(edge, place))?.payment
   const operation = payment && findOperation(payment, place.operation)
   if (payment === undefined || operation === undefined) throw new RefusalError({ code: 'operation_unknown' })
   return { payment, operation }
