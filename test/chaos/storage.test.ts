@@ -77,7 +77,8 @@ test('a database that came back with an older copy of its data is detected: noth
     await Promise.all(asked)
     expect(await effectsOf(cluster), 'nothing more reached the PSP').toEqual(effects)
     for (const { name, program } of cluster.nodes) {
-      expect(program.log.join('\n'), name).toContain('journal_lost_acknowledged_rows')
+      const isSaid = (): boolean => program.log.some((line) => line.includes('journal_lost_acknowledged_rows'))
+      await until(isSaid, { what: `the word of ${name} that acknowledged rows are gone` })
     }
   } finally {
     await cluster.stop()

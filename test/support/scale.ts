@@ -12,13 +12,13 @@ export const scales = {
   /** Runs of each property test; histories of each model test. */
   propertyRuns: { variable: 'SHARDPAY_PROPERTY_RUNS', short: 1_000, full: 20_000 },
   /** Rounds of each fault (kill -9 under load, Postgres restarted under load). */
-  faultRounds: { variable: 'SHARDPAY_FAULT_ROUNDS', short: 3, full: 50 },
+  faultRounds: { variable: 'SHARDPAY_FAULT_ROUNDS', short: 2, full: 50 },
   /** Repetitions of a race between two commands (two refunds at once). */
   raceRounds: { variable: 'SHARDPAY_RACE_ROUNDS', short: 10, full: 100 },
   /** Cases of each fuzz test: bodies, requests. */
   fuzzCases: { variable: 'SHARDPAY_FUZZ_CASES', short: 2_000, full: 100_000 },
   /** Histories of the simulated cluster. */
-  simulationSeeds: { variable: 'SHARDPAY_SIMULATION_SEEDS', short: 500, full: 10_000 },
+  simulationSeeds: { variable: 'SHARDPAY_SIMULATION_SEEDS', short: 300, full: 10_000 },
   /** Payments of the storm of misbehaving PSPs. */
   stormPayments: { variable: 'SHARDPAY_STORM_PAYMENTS', short: 300, full: 10_000 },
   /** How often one request is sent at the same time. */

@@ -3,7 +3,7 @@ import { fullVariable, scaled } from '../../support/scale.ts'
 
 export const isFull = process.env[fullVariable] === '1'
 
-/** Rounds of each kill: 3 in short form, 50 in full. */
+/** Rounds of each kill: 2 in short form, 50 in full. */
 export const rounds = scaled('faultRounds')
 
 /**

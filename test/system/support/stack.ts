@@ -135,11 +135,15 @@ export class Stack {
     )
   }
 
-  /** As supervisors do, again where the machine is so busy that it stood still for a lease while it started. */
+  /** As supervisors do, it is started again where the machine is so busy that it stood still for a lease. */
   async startServer(): Promise<void> {
     for (let starts = 1; ; starts += 1) {
       try {
-        this.server = await this.#startServer(this.#ports.merchant)
+        const server = await this.#startServer(this.#ports.merchant)
+        this.server = server
+        void server.exited.then((how) => {
+          if (how === fencedExitCode && this.server === server) return this.startServer()
+        })
         return
       } catch (error) {
         if (starts === startsMax || !String(error).includes(`ended (${fencedExitCode})`)) throw error
@@ -147,9 +151,10 @@ export class Stack {
     }
   }
 
-  /** Another server under the same node's name, on a port of its own. */
+  /** Another server under the same node's name, on a port of its own. The first is not started again when it ends. */
   async startSecondServer(): Promise<{ readonly url: string; end(): Promise<void> }> {
     const port = await freePort()
+    this.server = undefined
     const server = await this.#startServer(port)
     return {
       url: `http://127.0.0.1:${port}`,
