@@ -174,12 +174,13 @@ describe('a cluster for each', () => {
   afterEach(() => cluster.destroy())
 
   test('data and keys are kept between starts; --fresh empties the data and keeps the keys', async () => {
-    let started = cluster.start()
+    let started = cluster.start({ environment: { NODE_COMPILE_CACHE: '' } })
     const first = await started.ready
     const answer = await pay(first, 'kept')
     const { id } = paymentIn(answer.text)
     started.kill('SIGINT')
     expect(await started.exited).toBe(0)
+    expect(existsSync(join(cluster.directory, 'compiled')), 'what was compiled').toBe(true)
 
     started = cluster.start()
     const second = await started.ready
