@@ -32,6 +32,7 @@ export default defineConfig({
           ],
           setupFiles,
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

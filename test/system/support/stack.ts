@@ -122,8 +122,13 @@ export class Stack {
     )
     await migrate(postgres.url)
     const stack = new Stack(options, directory, postgres, ports, seeds)
-    await stack.startSimulator()
-    await stack.startServer()
+    try {
+      await stack.startSimulator()
+      await stack.startServer()
+    } catch (error) {
+      await stack.stop()
+      throw error
+    }
     return stack
   }
 
@@ -141,8 +146,8 @@ export class Stack {
       try {
         const server = await this.#startServer(this.#ports.merchant)
         this.server = server
-        void server.exited.then((how) => {
-          if (how === fencedExitCode && this.server === server) return this.startServer()
+        void server.exited.then(async (how) => {
+          if (how === fencedExitCode && this.server === server) await this.startServer()
         })
         return
       } catch (error) {
