@@ -55,7 +55,9 @@ test('what is written as a row is what Postgres copies out, byte by byte', async
 test('a field of another type than is read, or that is null, ends the reading with an error', async () => {
   await expect(copyRows(client, 'SELECT 1::integer', (row) => void row.int8())).rejects.toThrow('length of its type')
   await expect(copyRows(client, 'SELECT NULL::integer', (row) => void row.int4())).rejects.toThrow('length of its type')
-  await expect(copyRows(client, 'SELECT 1::integer', (row) => [row.int4(), row.int4()])).rejects.toThrow(/length of its type|out of range/)
+  await expect(copyRows(client, 'SELECT 1::integer', (row) => [row.int4(), row.int4()])).rejects.toThrow(
+    /length of its type|out of range/,
+  )
   expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
 })
 

@@ -66,6 +66,8 @@ const databaseName = 'shardpay'
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 10_000
 const pollMs = 10
+/** Where a server had to be ended at once, its processes write for a moment after it has gone. */
+const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 } as const
 /** Above every system's highest. */
 const pidNobodyHas = 2 ** 30
 
@@ -85,7 +87,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const data = join(directory, 'data')
   await mkdir(directory, { recursive: true, mode: 0o711 })
   await takeOver(directory, data)
-  if (options.fresh === true) await rm(data, { recursive: true, force: true })
+  if (options.fresh === true) await rm(data, removal)
   await claim(directory)
   if (!existsSync(join(data, 'PG_VERSION'))) {
     options.log?.('creating the database cluster')
@@ -100,7 +102,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const stop = async (remove: boolean): Promise<void> => {
     await stopServer(pid)
     await server.ended
-    if (remove) await rm(directory, { recursive: true, force: true })
+    if (remove) await rm(directory, removal)
     else await rm(join(directory, 'owner'), { force: true })
   }
   return {
