@@ -49,7 +49,7 @@ const payments = paymentKind({
 }) as AnyKind
 
 /** Many: of a young cluster's shards each has few rows, and a statement is worth its while with thousands. */
-const readingMax = 32
+const readingMax = 16
 /** It is not tried again: the builder ends before. */
 const parkedMs = 2 ** 31 - 1
 
