@@ -166,7 +166,7 @@ describe('a second set of tables', () => {
   test('is made and swapped in by the user that migrated, where that is no superuser too', async () => {
     const name = `migrator_${randomBytes(4).toString('hex')}`
     await admin.query(`CREATE ROLE ${name} LOGIN PASSWORD 'p';
-      GRANT shardpay_reader, shardpay_projector, shardpay_auditor, shardpay_sealer TO ${name} WITH SET TRUE, INHERIT FALSE`)
+      GRANT shardpay_reader, shardpay_projector, shardpay_auditor, shardpay_sealer, shardpay_archiver TO ${name} WITH SET TRUE, INHERIT FALSE`)
     const own = await createEmptyDatabase()
     try {
       const url = new URL(own.url)

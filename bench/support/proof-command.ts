@@ -1,4 +1,4 @@
-/** `shardpay … verify` as an operator runs it: a process of its own, what it says and what it takes. */
+/** A command of `shardpay` as an operator runs it: a process of its own, what it says and what it takes. */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -7,17 +7,21 @@ import { endedChildrenCpuMs } from './process-cpu.ts'
 
 export type Proof = 'journal' | 'ledger'
 
-export interface ProofRun {
+export interface ProofAnswer {
+  readonly problem_count: number
+  readonly problems: readonly string[]
+  readonly rows?: number
+  readonly sealed?: number
+  readonly payments?: number
+  readonly transfers?: number
+}
+
+export type ProofRun = CommandRun<ProofAnswer>
+
+export interface CommandRun<Answer> {
   readonly exitCode: number | null
   /** As the command printed it. */
-  readonly answer: {
-    readonly problem_count: number
-    readonly problems: readonly string[]
-    readonly rows?: number
-    readonly sealed?: number
-    readonly payments?: number
-    readonly transfers?: number
-  }
+  readonly answer: Answer
   readonly seconds: number
   /** User and system time of the command; NaN where the platform does not tell, as are the others. */
   readonly nodeMs: number
@@ -30,9 +34,14 @@ const command = fileURLToPath(new URL('../../bin/shardpay.ts', import.meta.url))
 const sampleEveryMs = 100
 
 /** @throws where it printed no answer. */
-export async function runProof(proof: Proof, postgres: BenchServer, shards: readonly number[] = []): Promise<ProofRun> {
+export function runProof(proof: Proof, postgres: BenchServer, shards: readonly number[] = []): Promise<ProofRun> {
+  return runCommand([proof, 'verify', ...shards.map(String)], postgres)
+}
+
+/** With `--json`. @throws where it printed no answer. */
+export async function runCommand<Answer>(args: readonly string[], postgres: BenchServer): Promise<CommandRun<Answer>> {
   const [nodeBefore, postgresBefore, began] = [endedChildrenCpuMs(), postgres.cpuMs(), performance.now()]
-  const child = spawn(process.execPath, [command, proof, 'verify', '--json', ...shards.map(String)], {
+  const child = spawn(process.execPath, [command, ...args, '--json'], {
     env: { ...process.env, DATABASE_URL: postgres.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -50,9 +59,9 @@ export async function runProof(proof: Proof, postgres: BenchServer, shards: read
   }).finally(() => clearInterval(sampler))
   const seconds = (performance.now() - began) / 1000
   const [line = ''] = out.split('\n')
-  if (line === '') throw new Error(`${proof} verify ended with ${exitCode} and no answer: ${err}`)
+  if (line === '') throw new Error(`${args.join(' ')} ended with ${exitCode} and no answer: ${err}`)
   return {
-    ...{ exitCode, seconds, memoryMiB, answer: JSON.parse(line) as ProofRun['answer'] },
+    ...{ exitCode, seconds, memoryMiB, answer: JSON.parse(line) as Answer },
     nodeMs: endedChildrenCpuMs() - nodeBefore,
     postgresMs: postgres.cpuMs() - postgresBefore,
   }
