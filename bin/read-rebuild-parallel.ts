@@ -24,7 +24,10 @@ export async function buildInParallel(
   const workers = Array.from({ length: threads }, (_, thread) => {
     const own = targets.filter((_target, index) => index % threads === thread)
     const workerData: WorkerScope = { ...scope, part: thread, targets: own }
-    return new Worker(new URL('./read-rebuild-worker.ts', import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 32 } })
+    return new Worker(new URL('./read-rebuild-worker.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 32 },
+    })
   })
   try {
     const built = Promise.all(workers.map((worker) => parkedOf(worker, stored)))
