@@ -63,6 +63,8 @@ export default defineConfig({
           setupFiles,
           // each with a cluster of its own, which waits more than it works
           maxWorkers: 2,
+          // vitest wants projects that differ in workers one after the other
+          sequence: { groupOrder: 1 },
           testTimeout: 900_000,
           hookTimeout: 120_000,
         },
